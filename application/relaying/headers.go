@@ -1,0 +1,94 @@
+package relaying
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"github.com/tenon-go/tenon/application/eventlog"
+	"github.com/tenon-go/tenon/domain"
+)
+
+// Names of the record headers that carry an event's columns. The key is the aggregate id, the value the payload.
+const (
+	HeaderEventID       = "event-id"
+	HeaderEventType     = "event-type"
+	HeaderSchemaVersion = "schema-version"
+	HeaderAggregateType = "aggregate-type"
+	HeaderAggregateID   = "aggregate-id"
+	HeaderVersion       = "version"
+	HeaderPosition      = "position"
+	HeaderCorrelationID = "correlation-id"
+	HeaderCausationID   = "causation-id"
+	HeaderTraceparent   = "traceparent"
+)
+
+// ErrHeaders says that a record's headers aren't those of an event: it didn't come from a relay, or was damaged.
+var ErrHeaders = errors.New("headers are not those of an event")
+
+// Header is one record header. Names aren't unique on Kafka; the relay writes each once.
+type Header struct {
+	Name  string
+	Value string
+}
+
+// Headers returns r's headers in the order in which every relay writes them. Columns that are empty become empty headers, so
+// that the set is always the same; version is empty for a message.
+func Headers(r *eventlog.Record) []Header {
+	version := ""
+	if !r.IsMessage() {
+		version = r.Version.String()
+	}
+	return []Header{
+		{HeaderEventID, r.ID.String()},
+		{HeaderEventType, r.Type},
+		{HeaderSchemaVersion, strconv.Itoa(r.SchemaVersion)},
+		{HeaderAggregateType, r.AggregateType},
+		{HeaderAggregateID, r.AggregateID},
+		{HeaderVersion, version},
+		{HeaderPosition, strconv.FormatInt(r.Position, 10)},
+		{HeaderCorrelationID, r.CorrelationID},
+		{HeaderCausationID, r.CausationID},
+		{HeaderTraceparent, r.Traceparent},
+	}
+}
+
+// Parse returns the record that the headers describe; get returns a header's value, "" if it is absent. Topic, Payload,
+// Metadata, Actor and RecordedAt aren't in headers. event-id and event-type must be there, or the error wraps [ErrHeaders];
+// a schema version that is absent is 1, numbers that are absent are 0.
+func Parse(get func(name string) string) (eventlog.Record, error) {
+	r := eventlog.Record{
+		Type: get(HeaderEventType), SchemaVersion: 1, AggregateType: get(HeaderAggregateType), AggregateID: get(HeaderAggregateID),
+		CorrelationID: get(HeaderCorrelationID), CausationID: get(HeaderCausationID), Traceparent: get(HeaderTraceparent),
+	}
+	var errs []error
+	id, err := uuid.Parse(get(HeaderEventID))
+	if err != nil {
+		errs = append(errs, fmt.Errorf("%s %q: %w", HeaderEventID, get(HeaderEventID), err))
+	}
+	r.ID = id
+	if r.Type == "" {
+		errs = append(errs, fmt.Errorf("%s is missing", HeaderEventType))
+	}
+	number := func(name string, into func(int64)) {
+		text := get(name)
+		if text == "" {
+			return
+		}
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < 0 {
+			errs = append(errs, fmt.Errorf("%s %q is not a number from 0", name, text))
+			return
+		}
+		into(n)
+	}
+	number(HeaderSchemaVersion, func(n int64) { r.SchemaVersion = int(n) })
+	number(HeaderVersion, func(n int64) { r.Version = domain.Version(n) })
+	number(HeaderPosition, func(n int64) { r.Position = n })
+	if len(errs) > 0 {
+		return eventlog.Record{}, fmt.Errorf("%w: %w", ErrHeaders, errors.Join(errs...))
+	}
+	return r, nil
+}
