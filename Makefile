@@ -1,0 +1,93 @@
+# Every target here works on a machine with Go and PostgreSQL's server binaries.
+# Linters are built from source through tools/go.mod: nothing is installed.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO       ?= go
+TOOL     := $(GO) tool -modfile=tools/go.mod
+PACKAGES ?= ./...
+
+# Tests wait for databases and brokers more than they compute, so more of them
+# run at a time than there are cores.
+PARALLEL        ?= 8
+TEST_TIMEOUT    ?= 10m
+TORTURE_TIMEOUT ?= 30m
+BENCH           ?= .
+BENCHTIME       ?= 1s
+ARGS            ?=
+
+# Where a PostgreSQL server may be, as adapters/embedded looks for it.
+POSTGRES = $(firstword $(shell command -v postgres) $(wildcard /usr/lib/postgresql/*/bin/postgres))
+
+##@ Use
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# The built binary and not `go run`: SIGTERM must reach the server itself, and
+# its exit status must come back.
+.PHONY: run
+run: build ## Start PostgreSQL, Kafka, API, relay and projections in one process (ARGS=... are flags of serve)
+	@exec bin/tenon serve $(ARGS)
+
+.PHONY: build
+build: ## Build bin/tenon
+	@mkdir -p bin
+	$(GO) build -o bin/tenon ./cmd/tenon
+
+##@ Check
+
+.PHONY: test
+test: postgres-check ## Run every test under -race, on real PostgreSQL and the real Kafka protocol
+	$(GO) test -race -timeout $(TEST_TIMEOUT) -parallel $(PARALLEL) $(PACKAGES)
+
+.PHONY: torture
+torture: postgres-check ## Run the fault tests with all their rounds (TENON_TORTURE=1)
+	TENON_TORTURE=1 $(GO) test -race -count=1 -timeout $(TORTURE_TIMEOUT) -run 'Torture|Fault' $(PACKAGES)
+
+.PHONY: bench
+bench: postgres-check ## Run the benchmarks (BENCH=regexp, BENCHTIME=5s)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(PACKAGES)
+
+.PHONY: lint
+lint: vet format-check tidy-check ## Vet for Linux, macOS and Windows, check format and modules, run the linters
+	$(TOOL) golangci-lint run ./...
+
+.PHONY: vet
+vet:
+	$(GO) vet ./...
+	CGO_ENABLED=0 GOOS=darwin $(GO) vet ./...
+	CGO_ENABLED=0 GOOS=windows $(GO) vet ./...
+
+.PHONY: format-check
+format-check:
+	@files=$$($(TOOL) gofumpt -l .); \
+	if [[ -n $$files ]]; then printf 'not formatted (make format mends it):\n%s\n' "$$files" >&2; exit 1; fi
+
+.PHONY: tidy-check
+tidy-check:
+	$(GO) mod tidy -diff
+
+.PHONY: postgres-check
+postgres-check:
+	@if [[ -z "$(POSTGRES)" ]]; then \
+	  echo "note: no PostgreSQL server found: no postgres on PATH and none in /usr/lib/postgresql/*/bin." >&2; \
+	  echo "      A copy is downloaded at first use. Where that cannot work, install one:" >&2; \
+	  echo "      Debian, Ubuntu: apt-get install postgresql; macOS: brew install postgresql" >&2; \
+	fi
+
+##@ Keep house
+
+.PHONY: format
+format: ## Format the Go code (gofumpt)
+	$(TOOL) gofumpt -w .
+
+.PHONY: clean
+clean: ## Remove what was built; the data in .tenon stays
+	rm -rf bin
+	rm -f cover.out coverage.* *.prof *.test
