@@ -8,8 +8,8 @@ import (
 	"github.com/tenon-go/tenon/domain"
 )
 
-// JSON is the default codec: encoding/json over the registered types. A field that the present type doesn't have is passed
-// over at decode, so that a newer writer doesn't stop an older reader of the same schema version.
+// JSON is the default codec: encoding/json over the registered types. A field that the present type doesn't have is
+// passed over at decode, so that a newer writer doesn't stop an older reader of the same schema version.
 type JSON struct {
 	Types *Types
 }

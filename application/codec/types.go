@@ -9,8 +9,8 @@ import (
 	"github.com/tenon-go/tenon/domain"
 )
 
-// Types maps event structs to their stored names and back. Fill it with [Register] while wiring; then it is read-only and safe
-// for concurrent use. The zero value is empty and ready.
+// Types maps event structs to their stored names and back. Fill it with [Register] while wiring; then it is read-only
+// and safe for concurrent use. The zero value is empty and ready.
 type Types struct {
 	byName map[string]eventType
 	byType map[reflect.Type]eventType
@@ -23,8 +23,8 @@ type eventType struct {
 	decode func([]byte) (domain.Event, error)
 }
 
-// Register names the event type E, with the schema version of its present form, from 1. A name or type given twice, an empty name or a pointer
-// type is reported by [Types.Err].
+// Register names the event type E, with the schema version of its present form, from 1. A name or type given twice, an
+// empty name or a pointer type is reported by [Types.Err].
 func Register[E any](t *Types, name string, schema int) {
 	goType := reflect.TypeFor[E]()
 	if t.byName == nil {

@@ -1,9 +1,9 @@
-// Package eventlog is the contract of the log: one append-only table that is event store, outbox and source of change data at
-// once. [Store] opens transactions, [Tx] appends, [Reader] reads all of it without skipping or stalling, [Streams] reads one
-// aggregate. [Signal] wakes readers after a commit.
+// Package eventlog is the contract of the log: one append-only table that is event store, outbox and source of change
+// data at once. [Store] opens transactions, [Tx] appends, [Reader] reads all of it without skipping or stalling,
+// [Streams] reads one aggregate. [Signal] wakes readers after a commit.
 //
-// Delivery state isn't here: each reader keeps a [Cursor] of its own. Adapters: memory, postgres. Both pass the conformance
-// suites of package applicationtest.
+// Delivery state isn't here: each reader keeps a [Cursor] of its own. Adapters: memory, postgres. Both pass the
+// conformance suites of package applicationtest.
 package eventlog
 
 import (
@@ -36,12 +36,12 @@ type Record struct {
 // IsMessage reports whether r is a message that is no aggregate's event: never folded, published like the rest.
 func (r *Record) IsMessage() bool { return r.Version == 0 }
 
-// Buckets is the number of buckets that keys are hashed to: the finest division of the log among relays. Stored in every row,
-// so it never changes.
+// Buckets is the number of buckets that keys are hashed to: the finest division of the log among relays. Stored in
+// every row, so it never changes.
 const Buckets = 1024
 
-// Bucket returns the bucket of a key, 0 to Buckets-1: FNV-1a, 32 bits, folded by xor to 10 bits. Two records with the same key
-// are in the same bucket, for ever.
+// Bucket returns the bucket of a key, 0 to Buckets-1: FNV-1a, 32 bits, folded by xor to 10 bits. Two records with the
+// same key are in the same bucket, for ever.
 func Bucket(key string) int16 {
 	h := uint32(2166136261)
 	for i := range len(key) {

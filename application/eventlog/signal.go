@@ -2,8 +2,9 @@ package eventlog
 
 import "sync"
 
-// Signal tells waiting readers of this process that something was committed. It may tell too often, and a reader on another
-// machine isn't told at all: readers poll as well, more rarely. The zero value is ready; safe for concurrent use.
+// Signal tells waiting readers of this process that something was committed. It may tell too often, and a reader on
+// another machine isn't told at all: readers poll as well, more rarely. The zero value is ready; safe for concurrent
+// use.
 type Signal struct {
 	mu   sync.Mutex
 	wake chan struct{}
@@ -19,7 +20,8 @@ func (s *Signal) Raise() {
 	}
 }
 
-// Wait returns a channel that the next Raise closes. Take it before looking at the log, or a commit in between is missed.
+// Wait returns a channel that the next Raise closes. Take it before looking at the log, or a commit in between is
+// missed.
 func (s *Signal) Wait() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()

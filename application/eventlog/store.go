@@ -15,8 +15,8 @@ var ErrUnavailable = errors.New("unavailable")
 // Nothing was stored; running it again is right.
 var ErrTransient = errors.New("given up for another transaction")
 
-// ErrOutcomeUnknown says that the connection broke during commit and the store couldn't be asked in time what became of it.
-// The unit may have been stored or not: look before doing it again.
+// ErrOutcomeUnknown says that the connection broke during commit and the store couldn't be asked in time what became of
+// it. The unit may have been stored or not: look before doing it again.
 var ErrOutcomeUnknown = errors.New("outcome of the commit unknown")
 
 // Store opens transactions on the database that holds the log and the contexts' state. Safe for concurrent use.
@@ -25,16 +25,16 @@ type Store interface {
 	Begin(ctx context.Context) (Tx, error)
 }
 
-// Tx is one transaction: everything written through it becomes visible at once, or never. Repositories and projections of the
-// same adapter find their own handle in it. Not safe for concurrent use.
+// Tx is one transaction: everything written through it becomes visible at once, or never. Repositories and projections
+// of the same adapter find their own handle in it. Not safe for concurrent use.
 type Tx interface {
-	// Append writes the records at the end of the log in the order given, in one round trip. A version that is taken gives
-	// *domain.ConflictError, after which the transaction can only be rolled back. Position is assigned by the log and not
-	// reported. The log doesn't keep the slices after it returns. No records: no effect.
+	// Append writes the records at the end of the log in the order given, in one round trip. A version that is taken
+	// gives *domain.ConflictError, after which the transaction can only be rolled back. Position is assigned by the log
+	// and not reported. The log doesn't keep the slices after it returns. No records: no effect.
 	Append(ctx context.Context, records []Record) error
 
-	// Guard makes the commit depend on aggregates that were only read: it returns *domain.ConflictError when one of them isn't
-	// at its version, and until the transaction ends nobody can append to them. No heads: no effect.
+	// Guard makes the commit depend on aggregates that were only read: it returns *domain.ConflictError when one of
+	// them isn't at its version, and until the transaction ends nobody can append to them. No heads: no effect.
 	Guard(ctx context.Context, heads []Head) error
 
 	// Commit makes it durable. After an error nothing was stored, unless it is ErrOutcomeUnknown. A lost answer is

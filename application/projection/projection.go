@@ -1,8 +1,9 @@
-// Package projection is the contract of read models built from published events: [Projection] is what a context declares,
-// [Source] delivers a topic's partitions in order, [Checkpoints] stores how far a projection is, [Runner] ties them together.
+// Package projection is the contract of read models built from published events: [Projection] is what a context
+// declares, [Source] delivers a topic's partitions in order, [Checkpoints] stores how far a projection is, [Runner]
+// ties them together.
 //
-// A projection's rows and its checkpoint commit in one transaction and the checkpoint is compared before it is set: each event
-// takes effect exactly once, also with redelivery, crashes and two owners of one partition.
+// A projection's rows and its checkpoint commit in one transaction and the checkpoint is compared before it is set:
+// each event takes effect exactly once, also with redelivery, crashes and two owners of one partition.
 package projection
 
 import (
@@ -23,9 +24,9 @@ type Projection struct {
 	Topics  []string // what it reads; all events of one aggregate must come on one of them
 	Types   []string // event types it handles; others are counted and passed by
 
-	// Apply writes a batch's effects through tx, in the order given; a partition's events come in order and one batch at
-	// a time. It may be called again with the same or a part of the batch after an error, nothing of the failed call having
-	// been stored. It must do nothing but write through tx: no calls to other services.
+	// Apply writes a batch's effects through tx, in the order given; a partition's events come in order and one batch
+	// at a time. It may be called again with the same or a part of the batch after an error, nothing of the failed call
+	// having been stored. It must do nothing but write through tx: no calls to other services.
 	Apply func(ctx context.Context, tx eventlog.Tx, batch []Event) error
 }
 
@@ -53,10 +54,12 @@ type Delivery struct {
 	Err       error             // why the headers couldn't be understood (relaying.ErrHeaders); Record is then empty
 }
 
-// ErrMoved says that somebody else has moved the checkpoint: the partition has another owner, or had one in between. Read the checkpoint again.
+// ErrMoved says that somebody else has moved the checkpoint: the partition has another owner, or had one in between.
+// Read the checkpoint again.
 var ErrMoved = errors.New("checkpoint was moved by somebody else")
 
-// ErrTopicReplaced says that the checkpoint belongs to an earlier incarnation of the topic: its offsets mean nothing now.
+// ErrTopicReplaced says that the checkpoint belongs to an earlier incarnation of the topic: its offsets mean nothing
+// now.
 var ErrTopicReplaced = errors.New("topic was deleted and made anew")
 
 // None is the offset of a projection that hasn't read a partition yet.
@@ -64,7 +67,8 @@ const None int64 = -1
 
 // Checkpoints stores, per projection, version and partition, the next offset to apply. Safe for concurrent use.
 type Checkpoints interface {
-	// Next returns the stored offset, or None. ErrTopicReplaced when it was stored for another incarnation of the topic.
+	// Next returns the stored offset, or None. ErrTopicReplaced when it was stored for another incarnation of the
+	// topic.
 	Next(ctx context.Context, name string, version int, p Partition) (int64, error)
 	// Advance moves the checkpoint within tx from (None for the first time) to; ErrMoved when it isn't at from.
 	Advance(ctx context.Context, tx eventlog.Tx, name string, version int, p Partition, from, to int64) error
@@ -72,25 +76,28 @@ type Checkpoints interface {
 
 // DeadLetters takes the copies of events that can't be applied.
 type DeadLetters interface {
-	// Publish returns nil when the copy is safe: acknowledged by all in-sync replicas of the dead-letter topic {topic}.DLT.
+	// Publish returns nil when the copy is safe: acknowledged by all in-sync replicas of the dead-letter topic
+	// {topic}.DLT.
 	Publish(ctx context.Context, d Delivery, cause error) error
 }
 
 // Source reads topics as one member of a consumer group: from the beginning, read_committed.
 type Source interface {
-	// Run delivers until ctx ends, then lets the handler calls in hand finish and returns nil. Outages of the broker don't
-	// end it. An error means that it can't go on without a person. Call it once.
+	// Run delivers until ctx ends, then lets the handler calls in hand finish and returns nil. Outages of the broker
+	// don't end it. An error means that it can't go on without a person. Call it once.
 	Run(ctx context.Context, h Handler) error
 	// Health returns nil while the source is a member of its group, else what is wrong and since when.
 	Health() error
 }
 
-// Handler takes a partition's records from a source. Calls for different partitions are concurrent, for one they are not.
+// Handler takes a partition's records from a source. Calls for different partitions are concurrent, for one they are
+// not.
 type Handler interface {
-	// Start returns the offset to begin at, or None for the partition's beginning. Called whenever a partition was assigned, and again
-	// after Handle returned ErrMoved. An error ends Run.
+	// Start returns the offset to begin at, or None for the partition's beginning. Called whenever a partition was
+	// assigned, and again after Handle returned ErrMoved. An error ends Run.
 	Start(ctx context.Context, p Partition) (int64, error)
-	// Handle applies a non-empty batch of ascending offsets, the first of which is at or after from, and returns what to pass
-	// as from the next time: the last offset + 1. Errors: ErrMoved; the context's when it ended; others end Run.
+	// Handle applies a non-empty batch of ascending offsets, the first of which is at or after from, and returns what
+	// to pass as from the next time: the last offset + 1. Errors: ErrMoved; the context's when it ended; others end
+	// Run.
 	Handle(ctx context.Context, p Partition, from int64, batch []Delivery) (int64, error)
 }

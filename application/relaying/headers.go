@@ -34,8 +34,8 @@ type Header struct {
 	Value string
 }
 
-// Headers returns r's headers in the order in which every relay writes them. Columns that are empty become empty headers, so
-// that the set is always the same; version is empty for a message.
+// Headers returns r's headers in the order in which every relay writes them. Columns that are empty become empty
+// headers, so that the set is always the same; version is empty for a message.
 func Headers(r *eventlog.Record) []Header {
 	version := ""
 	if !r.IsMessage() {
@@ -56,8 +56,8 @@ func Headers(r *eventlog.Record) []Header {
 }
 
 // Parse returns the record that the headers describe; get returns a header's value, "" if it is absent. Topic, Payload,
-// Metadata, Actor and RecordedAt aren't in headers. event-id and event-type must be there, or the error wraps [ErrHeaders];
-// a schema version that is absent is 1, numbers that are absent are 0.
+// Metadata, Actor and RecordedAt aren't in headers. event-id and event-type must be there, or the error wraps
+// [ErrHeaders]; a schema version that is absent is 1, numbers that are absent are 0.
 func Parse(get func(name string) string) (eventlog.Record, error) {
 	r := eventlog.Record{
 		Type: get(HeaderEventType), SchemaVersion: 1, AggregateType: get(HeaderAggregateType), AggregateID: get(HeaderAggregateID),
