@@ -1,0 +1,54 @@
+package embeddedtest
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/tenon-go/tenon/adapters/embedded"
+)
+
+// ServerOption changes the configuration of a server before it starts.
+type ServerOption func(*embedded.PostgresConfig)
+
+// Parameter sets a server setting, such as wal_level.
+func Parameter(name, value string) ServerOption {
+	return func(cfg *embedded.PostgresConfig) { cfg.Parameters[name] = value }
+}
+
+// Server starts a PostgreSQL of the test's own, for tests that kill or restart it, and stops it when
+// the test ends. Its URL names an empty database.
+func Server(t testing.TB, opts ...ServerOption) *embedded.Postgres {
+	t.Helper()
+	ctx, cancel := startContext()
+	defer cancel()
+	// A killed server may leave half of a page written: the full pages in its log repair that.
+	opts = append([]ServerOption{Parameter("full_page_writes", "on")}, opts...)
+	server, dir, err := startServer(ctx, opts...)
+	if err != nil {
+		t.Fatalf("start a PostgreSQL for the test: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(server.Stop(), dir.remove()); err != nil {
+			t.Errorf("stop the test's PostgreSQL: %v", err)
+		}
+	})
+	return server
+}
+
+// startServer starts a server in a run directory.
+func startServer(ctx context.Context, opts ...ServerOption) (*embedded.Postgres, *runDir, error) {
+	dir, err := newRunDir(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg := embedded.PostgresConfig{DataDir: dir.path, Volatile: true, Parameters: map[string]string{}}
+	for _, opt := range opts {
+		opt(&cfg)
+	}
+	server, err := embedded.StartPostgres(ctx, cfg)
+	if err != nil {
+		return nil, nil, errors.Join(err, dir.remove())
+	}
+	return server, dir, nil
+}
