@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Conditions that decisions and stores report. Test for them with errors.Is; the structs below carry the details and match
-// them, also when wrapped.
+// Conditions that decisions and stores report. Test for them with errors.Is; the structs below carry the details and
+// match them, also when wrapped.
 var (
 	// ErrInvalid says that a value is outside what its type allows, whatever the state: *[InvalidError].
 	ErrInvalid = errors.New("invalid")
@@ -48,8 +48,8 @@ func (e *NotFoundError) Error() string { return fmt.Sprintf("%s %s not found", e
 // Is reports whether target is ErrNotFound.
 func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
 
-// ConflictError says that an aggregate isn't at the version that the writer had read. Nothing of the unit of work was stored.
-// The unit of work retries it with fresh aggregates; a caller who sees it reads again and decides anew.
+// ConflictError says that an aggregate isn't at the version that the writer had read. Nothing of the unit of work was
+// stored. The unit of work retries it with fresh aggregates; a caller who sees it reads again and decides anew.
 type ConflictError struct {
 	Type     string // aggregate type
 	ID       string

@@ -2,8 +2,8 @@ package domain
 
 import "strconv"
 
-// Version counts an aggregate's events: 0 before the first, 1 after it. It is the expected value of optimistic concurrency,
-// the number of each event in its stream and the HTTP entity tag.
+// Version counts an aggregate's events: 0 before the first, 1 after it. It is the expected value of optimistic
+// concurrency, the number of each event in its stream and the HTTP entity tag.
 type Version int64
 
 // String returns the decimal form.
