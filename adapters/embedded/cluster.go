@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,7 +22,7 @@ func (p *Postgres) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if p.programs, err = findPrograms(ctx, p.cfg.BinDir, candidates(), major); err != nil {
+	if p.programs, err = p.finder().find(ctx, major); err != nil {
 		return err
 	}
 	if p.kept.Data != p.place.data() && p.place.dir != p.cfg.DataDir {
@@ -42,6 +43,21 @@ func (p *Postgres) prepare(ctx context.Context) error {
 		return err
 	}
 	return p.kept.write(p.settingsPath())
+}
+
+// finder looks in BinDir only if it is given, and not where the server's user cannot get.
+func (p *Postgres) finder() finder {
+	if p.cfg.BinDir != "" {
+		return finder{dirs: []string{p.cfg.BinDir}, fetch: func(context.Context) (string, error) {
+			return "", errors.New("not done when BinDir is given")
+		}}
+	}
+	fetcher := fetchFromMaven(p.place.cache(), p.cfg.Logger)
+	dirs := installed()
+	if p.place.user != nil {
+		dirs = slices.DeleteFunc(dirs, func(dir string) bool { return !open(dir) })
+	}
+	return finder{dirs: dirs, fetch: fetcher.fetch}
 }
 
 // clusterVersion returns the major version that made the cluster, 0 if there is none.

@@ -24,6 +24,18 @@ type place struct {
 
 func (p place) data() string { return filepath.Join(p.dir, "postgres") }
 
+// cache names a directory for fetched programs that the server's user can enter and nobody else can write.
+func (p place) cache() string {
+	if p.user != nil {
+		return "/var/cache/tenon"
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		dir = p.dir
+	}
+	return filepath.Join(dir, "tenon")
+}
+
 // findPlace returns the place for the cluster of data directory dir. A server refuses to run as root,
 // so root needs another user, and that user a way into every parent directory: where there is none the
 // cluster goes to /var/tmp. recorded is where the cluster was at the last run, "" at the first.

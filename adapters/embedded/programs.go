@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// ErrNoPrograms says that no PostgreSQL server is installed that could be run.
+// ErrNoPrograms says that no PostgreSQL server is installed that could be run, and none could be fetched.
 var ErrNoPrograms = errors.New("no PostgreSQL server programs found: install them (Debian, Ubuntu: apt-get install postgresql; " +
 	"macOS: brew install postgresql), or set TENON_DATABASE_URL to a server of your own")
 
@@ -37,38 +37,56 @@ func (p programs) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// findPrograms returns the programs in dir if it is given, else the newest of candidates. major, if it
-// is not 0, is the version an existing cluster needs.
-func findPrograms(ctx context.Context, dir string, candidates []string, major int) (programs, error) {
-	if dir != "" {
-		candidates = []string{dir}
-	}
-	var found []programs
-	for _, candidate := range candidates {
-		if version, err := majorVersion(ctx, candidate); err == nil {
-			found = append(found, programs{dir: candidate, major: version})
-		}
-	}
-	if len(found) == 0 {
-		if dir != "" {
-			return programs{}, fmt.Errorf("%w (looked for initdb and postgres in %s)", ErrNoPrograms, dir)
-		}
-		return programs{}, ErrNoPrograms
-	}
-	if major == 0 {
-		return slices.MaxFunc(found, func(a, b programs) int { return a.major - b.major }), nil
-	}
-	for _, p := range found {
-		if p.major == major {
-			return p, nil
-		}
-	}
-	return programs{}, fmt.Errorf("the cluster was made by PostgreSQL %d, but only version %d was found (%s): "+
-		"install version %d, or remove the cluster to start with an empty one", major, found[0].major, found[0].dir, major)
+// finder looks for programs on this machine and has them fetched as a last resort.
+type finder struct {
+	dirs  []string
+	fetch func(context.Context) (dir string, err error)
 }
 
-// candidates returns the directories that may hold the programs, those on the PATH first.
-func candidates() []string {
+// find returns the newest programs, or those of version major if that is not 0: what an existing
+// cluster needs.
+func (f finder) find(ctx context.Context, major int) (programs, error) {
+	found := versions(ctx, f.dirs)
+	if p, ok := choose(found, major); ok {
+		return p, nil
+	}
+	if major != 0 && major != fetchedMajor {
+		return programs{}, fmt.Errorf("the cluster was made by PostgreSQL %d, but found was %s: install version %d, "+
+			"or remove the cluster to start with an empty one", major, describe(found), major)
+	}
+	dir, err := f.fetch(ctx)
+	if err != nil {
+		return programs{}, fmt.Errorf("%w (looked in %s; fetching: %w)", ErrNoPrograms, strings.Join(f.dirs, ", "), err)
+	}
+	if p, ok := choose(versions(ctx, []string{dir}), major); ok {
+		return p, nil
+	}
+	return programs{}, fmt.Errorf("%w (those fetched into %s do not run on this machine)", ErrNoPrograms, dir)
+}
+
+func choose(found []programs, major int) (programs, bool) {
+	if major != 0 {
+		found = slices.DeleteFunc(found, func(p programs) bool { return p.major != major })
+	}
+	if len(found) == 0 {
+		return programs{}, false
+	}
+	return slices.MaxFunc(found, func(a, b programs) int { return a.major - b.major }), true
+}
+
+func describe(found []programs) string {
+	if len(found) == 0 {
+		return "none"
+	}
+	var list []string
+	for _, p := range found {
+		list = append(list, fmt.Sprintf("%d in %s", p.major, p.dir))
+	}
+	return strings.Join(list, ", ")
+}
+
+// installed returns the directories that may hold installed programs, those on the PATH first.
+func installed() []string {
 	dirs := filepath.SplitList(os.Getenv("PATH"))
 	patterns := []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin"}
 	if runtime.GOOS == "darwin" {
@@ -82,6 +100,16 @@ func candidates() []string {
 		dirs = append(dirs, matches...)
 	}
 	return dirs
+}
+
+func versions(ctx context.Context, dirs []string) []programs {
+	var found []programs
+	for _, dir := range dirs {
+		if major, err := majorVersion(ctx, dir); err == nil {
+			found = append(found, programs{dir: dir, major: major})
+		}
+	}
+	return found
 }
 
 var versionPattern = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
