@@ -2,45 +2,47 @@ package applicationtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 )
 
-// How often conditions are looked at, and for how long.
+// How often conditions are looked at, and for how long. Looking may cost the adapter a lot, so it becomes rarer.
 const (
-	pollEvery = 5 * time.Millisecond
-	pollFor   = 30 * time.Second
+	pollFirst  = 2 * time.Millisecond
+	pollAtMost = 50 * time.Millisecond
+	pollFor    = 30 * time.Second
 )
 
 // Eventually returns as soon as the condition returns nil. It ends the test with the condition's last error when that takes
 // longer than 30 seconds or the test's context ends. Call it from the test's own goroutine.
 func Eventually(t testing.TB, condition func() error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), pollFor)
-	defer cancel()
-	if err := until(ctx, condition); err != nil {
+	if err := until(t.Context(), condition); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// until polls the condition and returns nil when it does, or its last error when ctx ends or patience runs out.
+// finalError is a condition's error that no waiting mends.
+type finalError struct{ error }
+
+func (e finalError) Unwrap() error { return e.error }
+
+// until polls the condition and returns nil when it does, or its last error when ctx ends, patience runs out or waiting
+// is of no use.
 func until(ctx context.Context, condition func() error) error {
-	deadline := time.NewTimer(pollFor)
-	defer deadline.Stop()
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for {
+	ctx, cancel := context.WithTimeout(ctx, pollFor)
+	defer cancel()
+	for pause := pollFirst; ; pause = min(2*pause, pollAtMost) {
 		err := condition()
-		if err == nil {
-			return nil
+		if err == nil || errors.As(err, new(finalError)) {
+			return err
 		}
 		select {
-		case <-tick.C:
-		case <-deadline.C:
-			return fmt.Errorf("still not so after %v: %w", pollFor, err)
+		case <-time.After(pause):
 		case <-ctx.Done():
-			return fmt.Errorf("%w while waiting: %w", ctx.Err(), err)
+			return fmt.Errorf("waited in vain (%w): %w", ctx.Err(), err)
 		}
 	}
 }
