@@ -33,8 +33,10 @@ func TestArchitectureAllows(t *testing.T) {
 		"external test, adapter":            {"application/external_test.go", ours + "adapters/memory"},
 		"external test, composition root":   {"adapters/relay/external_test.go", module},
 		"root's external test, context":     {"external_test.go", ours + "application/orderapp"},
-		"module with our path's beginning":  {"adapters/relay/x.go", module + "-contrib/adapters/kafka"},
+		"adapter, module like ours":         {"adapters/relay/x.go", module + "-contrib/adapters/kafka"},
 		"testdata is no package":            {"domain/order/testdata/x.go", "github.com/lib/pq"},
+		"dot directories hold no package":   {"domain/.old/x.go", "github.com/lib/pq"},
+		"underscore, no package":            {"domain/_old/x.go", "github.com/lib/pq"},
 		"a nested module has its own rules": {"bench/order/x.go", ours + "adapters/memory"},
 	}
 	for name, tt := range tests {
@@ -70,6 +72,7 @@ func cleanTree() []string {
 	return []string{
 		"domain/order/order.go", "package order",
 		"domain/stock/stock.go", "package stock",
+		"domain/domaintest/given.go", "package domaintest",
 		"application/unit.go", "package application",
 		"adapters/postgres/log.go", "package postgres",
 		"bench/go.mod", "module " + module + "/bench",

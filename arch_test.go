@@ -25,6 +25,8 @@ func TestArchitectureCatchesPlantedImport(t *testing.T) {
 		"application, rest of watermill":  {"application/x.go", "github.com/ThreeDotsLabs/watermill", "only github.com/google/uuid"},
 		"application, adapter":            {"application/codec/x.go", ours + "adapters/postgres", "of this module only domain"},
 		"application, port":               {"application/x.go", ours + "ports/httpport", "of this module only domain"},
+		"application, module like ours":   {"application/x.go", module + "-contrib/domain", "application imports of other modules only"},
+		"migrations, adapter":             {"migrations/x.go", ours + "adapters/postgres", "migrations import no other"},
 		"application, composition root":   {"application/x.go", module, "only cmd imports package tenon"},
 		"adapter, port":                   {"adapters/relay/x.go", ours + "ports/httpport", "adapters never import ports"},
 		"adapter, other adapter":          {"adapters/relay/x.go", ours + "adapters/postgres", "imports no other adapter"},
