@@ -18,8 +18,10 @@ BENCH           ?= .
 BENCHTIME       ?= 1s
 ARGS            ?=
 
-# Where a PostgreSQL server may be, as adapters/embedded looks for it.
-POSTGRES = $(firstword $(shell command -v postgres) $(wildcard /usr/lib/postgresql/*/bin/postgres))
+# Where PostgreSQL's server programs may be besides PATH, as adapters/embedded looks for them.
+POSTGRES_DIRS := /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /opt/homebrew/opt/postgresql*/bin \
+  /usr/local/opt/postgresql*/bin /Applications/Postgres.app/Contents/Versions/*/bin
+POSTGRES = $(firstword $(shell command -v initdb) $(wildcard $(addsuffix /initdb,$(POSTGRES_DIRS))))
 
 ##@ Use
 
@@ -76,9 +78,11 @@ tidy-check:
 .PHONY: postgres-check
 postgres-check:
 	@if [[ -z "$(POSTGRES)" ]]; then \
-	  echo "note: no PostgreSQL server found: no postgres on PATH and none in /usr/lib/postgresql/*/bin." >&2; \
-	  echo "      A copy is downloaded at first use. Where that cannot work, install one:" >&2; \
-	  echo "      Debian, Ubuntu: apt-get install postgresql; macOS: brew install postgresql" >&2; \
+	  printf '%s\n' >&2 \
+	    'note: no PostgreSQL server programs (initdb, postgres) on PATH nor in the usual places:' \
+	    '      $(POSTGRES_DIRS).' \
+	    '      The tests fetch a copy at first use. Where that cannot work, install them:' \
+	    '      Debian, Ubuntu: apt-get install postgresql; macOS: brew install postgresql'; \
 	fi
 
 ##@ Keep house
