@@ -1,0 +1,77 @@
+package postgres
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/lib/pq"
+
+	"github.com/tenon-go/tenon/application/eventlog"
+)
+
+// ErrServerVersion says that the server is older than the oldest that the log works on.
+var ErrServerVersion = errors.New("PostgreSQL is too old")
+
+const minServerVersion = 130000 // xid8 and its functions
+
+// connector opens connections on which the log can be trusted.
+type connector struct{ *pq.Connector }
+
+func newConnector(cfg pq.Config) (connector, error) {
+	c, err := pq.NewConnectorConfig(cfg)
+	return connector{c}, err
+}
+
+// Connect checks each connection, not only the first: behind one address another server may answer tomorrow.
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	opened, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	inner, ok := opened.(pqConn)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("lib/pq's connection %T lacks methods that are needed here", opened), opened.Close())
+	}
+	if err := prepareSession(ctx, inner); err != nil {
+		return nil, errors.Join(err, inner.Close())
+	}
+	return &conn{pqConn: inner, statements: make(map[string]statement)}, nil
+}
+
+// prepareSession refuses a standby, whose snapshots list no running transactions, so that a reader would lose events. It
+// undoes synchronous_commit=off: an event that readers have seen must survive a crash. A stronger setting than on stays.
+func prepareSession(ctx context.Context, inner driver.QueryerContext) error {
+	rows, err := inner.QueryContext(ctx, `SELECT pg_is_in_recovery()::text, current_setting('server_version_num'),
+		CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END`, nil)
+	if err != nil {
+		return fmt.Errorf("check the server: %w", err)
+	}
+	values := make([]driver.Value, 3)
+	if err := errors.Join(rows.Next(values), rows.Close()); err != nil {
+		return fmt.Errorf("check the server: %w", err)
+	}
+	if text(values[0]) == "true" {
+		return fmt.Errorf("server is a standby, the log is read and written on the primary: %w", eventlog.ErrUnavailable)
+	}
+	version, err := strconv.Atoi(text(values[1]))
+	if err != nil {
+		return fmt.Errorf("check the server: %w", err)
+	}
+	if version < minServerVersion {
+		return fmt.Errorf("%w: server_version_num is %d, want %d or more", ErrServerVersion, version, minServerVersion)
+	}
+	return nil
+}
+
+func text(v driver.Value) string {
+	switch v := v.(type) {
+	case []byte:
+		return string(v)
+	case string:
+		return v
+	}
+	return fmt.Sprint(v)
+}
