@@ -19,15 +19,8 @@ import (
 	"github.com/tenon-go/tenon/domain"
 )
 
-// Aggregate is a pointer to a struct that embeds domain.Root.
-type Aggregate interface {
-	domain.Aggregate
-	ID() string
-	Version() domain.Version
-}
-
 // RepositoryFixture is a repository without aggregates and the log in the same database.
-type RepositoryFixture[A Aggregate] struct {
+type RepositoryFixture[A domain.Aggregate] struct {
 	Store      eventlog.Store
 	Repository application.Repository[A]
 
@@ -42,12 +35,12 @@ type RepositoryFixture[A Aggregate] struct {
 }
 
 // Repository tests application.Repository: what was saved comes back, and who was late learns it.
-func Repository[A Aggregate](t *testing.T, fixture func(t testing.TB) RepositoryFixture[A]) {
+func Repository[A domain.Aggregate](t *testing.T, fixture func(t testing.TB) RepositoryFixture[A]) {
 	t.Helper()
 	runChecks(t, fixture, repositoryChecks[A]())
 }
 
-func repositoryChecks[A Aggregate]() []check[RepositoryFixture[A]] {
+func repositoryChecks[A domain.Aggregate]() []check[RepositoryFixture[A]] {
 	return []check[RepositoryFixture[A]]{
 		{"an unknown aggregate is not found", unknownAggregate[A]},
 		{"a saved aggregate comes back as it was", saveAndLoad[A]},
@@ -81,7 +74,7 @@ func (f *RepositoryFixture[A]) write(ctx context.Context, tx eventlog.Tx, change
 	var records []eventlog.Record
 	for _, a := range changed {
 		for i, e := range domain.Recorded(a) {
-			r, err := f.record(ctx, a.ID(), domain.Stored(a)+domain.Version(i)+1, e)
+			r, err := f.record(ctx, domain.IDOf(a), domain.Stored(a)+domain.Version(i)+1, e)
 			if err != nil {
 				return err
 			}
@@ -111,15 +104,15 @@ func (f *RepositoryFixture[A]) record(ctx context.Context, id string, v domain.V
 
 // stored returns an error unless loading gives the aggregate as it is in memory after its events were committed.
 func (f *RepositoryFixture[A]) stored(ctx context.Context, tx eventlog.Tx, want A) error {
-	got, err := f.Repository.Load(ctx, tx, want.ID())
+	got, err := f.Repository.Load(ctx, tx, domain.IDOf(want))
 	if err != nil {
 		return step("load", err)
 	}
 	switch {
-	case got.ID() != want.ID():
-		return fmt.Errorf("id is %q, want %q", got.ID(), want.ID())
-	case domain.Stored(got) != want.Version():
-		return fmt.Errorf("stored version is %d, want %d", domain.Stored(got), want.Version())
+	case domain.IDOf(got) != domain.IDOf(want):
+		return fmt.Errorf("id is %q, want %q", domain.IDOf(got), domain.IDOf(want))
+	case domain.Stored(got) != version(want):
+		return fmt.Errorf("stored version is %d, want %d", domain.Stored(got), version(want))
 	case len(domain.Recorded(got)) > 0:
 		return fmt.Errorf("%d events are recorded on a loaded aggregate", len(domain.Recorded(got)))
 	}
@@ -134,7 +127,12 @@ func (f *RepositoryFixture[A]) stored(ctx context.Context, tx eventlog.Tx, want 
 	return nil
 }
 
-func unknownAggregate[A Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
+// version returns what the aggregate's version is, recorded events included.
+func version(a domain.Aggregate) domain.Version {
+	return domain.Stored(a) + domain.Version(len(domain.Recorded(a)))
+}
+
+func unknownAggregate[A domain.Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
 	load := func(tx eventlog.Tx) error {
 		_, err := f.Repository.Load(ctx, tx, f.Unknown)
 		var missing *domain.NotFoundError
@@ -149,7 +147,7 @@ func unknownAggregate[A Aggregate](ctx context.Context, f RepositoryFixture[A]) 
 	return errors.Join(load(nil), step("in a transaction", rollingBack(ctx, f.Store, load)))
 }
 
-func saveAndLoad[A Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
+func saveAndLoad[A domain.Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
 	a := f.New()
 	if err := f.save(ctx, a); err != nil {
 		return err
@@ -157,7 +155,7 @@ func saveAndLoad[A Aggregate](ctx context.Context, f RepositoryFixture[A]) error
 	return f.stored(ctx, nil, a)
 }
 
-func changeAndLoad[A Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
+func changeAndLoad[A domain.Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
 	a := f.New()
 	if err := f.save(ctx, a); err != nil {
 		return err
@@ -166,7 +164,7 @@ func changeAndLoad[A Aggregate](ctx context.Context, f RepositoryFixture[A]) err
 	if err := f.save(ctx, a); err != nil {
 		return step("changed once", err)
 	}
-	loaded, err := f.Repository.Load(ctx, nil, a.ID())
+	loaded, err := f.Repository.Load(ctx, nil, domain.IDOf(a))
 	if err != nil {
 		return err
 	}
@@ -178,7 +176,7 @@ func changeAndLoad[A Aggregate](ctx context.Context, f RepositoryFixture[A]) err
 	return f.stored(ctx, nil, loaded)
 }
 
-func saveSeveral[A Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
+func saveSeveral[A domain.Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
 	first, second, third := f.New(), f.New(), f.New()
 	if err := f.save(ctx, first, second); err != nil {
 		return err
@@ -191,6 +189,6 @@ func saveSeveral[A Aggregate](ctx context.Context, f RepositoryFixture[A]) error
 	return errors.Join(f.stored(ctx, nil, first), f.stored(ctx, nil, second), f.stored(ctx, nil, third))
 }
 
-func saveNone[A Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
+func saveNone[A domain.Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
 	return unit(ctx, f.Store, func(tx eventlog.Tx) error { return f.Repository.Save(ctx, tx, nil) })
 }

@@ -10,25 +10,25 @@ import (
 )
 
 // twoLoads saves a new aggregate and loads it twice.
-func twoLoads[A Aggregate](ctx context.Context, f *RepositoryFixture[A]) (first, second A, err error) {
+func twoLoads[A domain.Aggregate](ctx context.Context, f *RepositoryFixture[A]) (first, second A, err error) {
 	a := f.New()
 	if err := f.save(ctx, a); err != nil {
 		return first, second, err
 	}
-	if first, err = f.Repository.Load(ctx, nil, a.ID()); err != nil {
+	if first, err = f.Repository.Load(ctx, nil, domain.IDOf(a)); err != nil {
 		return first, second, err
 	}
-	second, err = f.Repository.Load(ctx, nil, a.ID())
+	second, err = f.Repository.Load(ctx, nil, domain.IDOf(a))
 	return first, second, err
 }
 
 // staleSave accepts the conflict from Save or from the append of the events, whichever the repository leaves it to.
-func staleSave[A Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
+func staleSave[A domain.Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
 	first, second, err := twoLoads(ctx, &f)
 	if err != nil {
 		return err
 	}
-	read := second.Version()
+	read := version(second)
 	f.Change(first)
 	if err := f.save(ctx, first); err != nil {
 		return err
@@ -36,17 +36,17 @@ func staleSave[A Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
 	f.Change(second)
 	other := f.New()
 	err = f.save(ctx, other, second)
-	want := domain.ConflictError{Type: f.AggregateType, ID: first.ID(), Expected: read, Actual: first.Version()}
+	want := domain.ConflictError{Type: f.AggregateType, ID: domain.IDOf(first), Expected: read, Actual: version(first)}
 	if err := wantStateConflict(err, want); err != nil {
 		return err
 	}
-	if _, err := f.Repository.Load(ctx, nil, other.ID()); !errors.Is(err, domain.ErrNotFound) {
+	if _, err := f.Repository.Load(ctx, nil, domain.IDOf(other)); !errors.Is(err, domain.ErrNotFound) {
 		return fmt.Errorf("the rest of the conflicting unit: error is %v, want not found", err)
 	}
 	return f.stored(ctx, nil, first)
 }
 
-func madeTwice[A Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
+func madeTwice[A domain.Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
 	a := f.New()
 	err := unit(ctx, f.Store, func(tx eventlog.Tx) error { return f.write(ctx, tx, a) })
 	if err != nil {
@@ -54,7 +54,7 @@ func madeTwice[A Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
 	}
 	// a still counts as new: nobody told it that it is stored.
 	err = f.save(ctx, a)
-	return wantStateConflict(err, domain.ConflictError{Type: f.AggregateType, ID: a.ID(), Expected: 0, Actual: a.Version()})
+	return wantStateConflict(err, domain.ConflictError{Type: f.AggregateType, ID: domain.IDOf(a), Expected: 0, Actual: version(a)})
 }
 
 // wantStateConflict lets a repository say that it couldn't find the actual version out.
@@ -67,7 +67,7 @@ func wantStateConflict(err error, want domain.ConflictError) error {
 	return wantConflict(err, want)
 }
 
-func writersRace[A Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
+func writersRace[A domain.Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
 	const rivals, rounds = 4, 5
 	a := f.New()
 	if err := f.save(ctx, a); err != nil {
@@ -78,7 +78,7 @@ func writersRace[A Aggregate](ctx context.Context, f RepositoryFixture[A]) error
 		loaded := make([]A, rivals)
 		for i := range loaded {
 			var err error
-			if loaded[i], err = f.Repository.Load(ctx, nil, a.ID()); err != nil {
+			if loaded[i], err = f.Repository.Load(ctx, nil, domain.IDOf(a)); err != nil {
 				return err
 			}
 			f.Change(loaded[i])
@@ -98,12 +98,12 @@ func writersRace[A Aggregate](ctx context.Context, f RepositoryFixture[A]) error
 	return nil
 }
 
-func rolledBackSave[A Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
+func rolledBackSave[A domain.Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
 	old, fresh := f.New(), f.New()
 	if err := f.save(ctx, old); err != nil {
 		return err
 	}
-	changed, err := f.Repository.Load(ctx, nil, old.ID())
+	changed, err := f.Repository.Load(ctx, nil, domain.IDOf(old))
 	if err != nil {
 		return err
 	}
@@ -112,13 +112,13 @@ func rolledBackSave[A Aggregate](ctx context.Context, f RepositoryFixture[A]) er
 	if err != nil {
 		return err
 	}
-	if _, err := f.Repository.Load(ctx, nil, fresh.ID()); !errors.Is(err, domain.ErrNotFound) {
+	if _, err := f.Repository.Load(ctx, nil, domain.IDOf(fresh)); !errors.Is(err, domain.ErrNotFound) {
 		return fmt.Errorf("an aggregate that was rolled back: error is %v, want not found", err)
 	}
 	return f.stored(ctx, nil, old)
 }
 
-func loadInTransaction[A Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
+func loadInTransaction[A domain.Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
 	old, fresh := f.New(), f.New()
 	if err := f.save(ctx, old); err != nil {
 		return err
@@ -128,14 +128,14 @@ func loadInTransaction[A Aggregate](ctx context.Context, f RepositoryFixture[A])
 		if err := f.write(ctx, tx, old, fresh); err != nil {
 			return err
 		}
-		if _, err := f.Repository.Load(ctx, nil, fresh.ID()); !errors.Is(err, domain.ErrNotFound) {
+		if _, err := f.Repository.Load(ctx, nil, domain.IDOf(fresh)); !errors.Is(err, domain.ErrNotFound) {
 			return fmt.Errorf("outside of the transaction: error is %v, want not found", err)
 		}
 		return errors.Join(f.stored(ctx, tx, old), f.stored(ctx, tx, fresh))
 	})
 }
 
-func noSharedState[A Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
+func noSharedState[A domain.Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
 	first, second, err := twoLoads(ctx, &f)
 	if err != nil {
 		return err
