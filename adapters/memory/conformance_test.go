@@ -1,10 +1,12 @@
 package memory_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/tenon-go/tenon/adapters/memory"
 	"github.com/tenon-go/tenon/application/applicationtest"
+	"github.com/tenon-go/tenon/application/relaying"
 )
 
 func storeFixture(testing.TB) applicationtest.StoreFixture {
@@ -20,4 +22,40 @@ func TestStore(t *testing.T) {
 func TestReader(t *testing.T) {
 	t.Parallel()
 	applicationtest.Reader(t, storeFixture)
+}
+
+func TestCheckpoints(t *testing.T) {
+	t.Parallel()
+	applicationtest.Checkpoints(t, func(testing.TB) applicationtest.CheckpointsFixture {
+		log := memory.NewLog()
+		return applicationtest.CheckpointsFixture{Checkpoints: memory.NewCheckpoints(log), Store: log, Reader: log}
+	})
+}
+
+func TestRelay(t *testing.T) {
+	t.Parallel()
+	applicationtest.Relay(t, func(testing.TB) applicationtest.RelayFixture {
+		log, broker := memory.NewLog(), memory.NewBroker(3)
+		return applicationtest.RelayFixture{
+			Store:       log,
+			NewRelay:    func() relaying.Relay { return memory.NewRelay(log, broker) },
+			Published:   published(broker),
+			ExactlyOnce: true,
+			BreakBroker: broker.Break,
+			BreakLog:    log.Break,
+		}
+	})
+}
+
+// published reads a topic as the suite wants it. It reads through an outage of the broker, as an observer's own client would
+// not; the suite only looks while the broker is well.
+func published(broker *memory.Broker) func(context.Context, string) ([]applicationtest.Published, error) {
+	return func(ctx context.Context, topic string) ([]applicationtest.Published, error) {
+		deliveries, err := broker.Records(ctx, topic)
+		var all []applicationtest.Published
+		for _, d := range deliveries {
+			all = append(all, applicationtest.Published{Key: string(d.Key), Headers: d.Headers, Payload: d.Value})
+		}
+		return all, err
+	}
 }

@@ -48,7 +48,7 @@ func NewLog() *Log {
 	}
 }
 
-// Signal returns what is raised after every commit that stored records.
+// Signal returns what is raised after every commit that stored records, and when an outage begins or ends.
 func (l *Log) Signal() *eventlog.Signal { return &l.signal }
 
 // Begin opens a transaction, READ COMMITTED: each call sees what was committed before it.
@@ -67,10 +67,12 @@ func (l *Log) Break() (mend func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.outages++
+	l.signal.Raise() // who waits for commits learns of it
 	return sync.OnceFunc(func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.outages--
+		l.signal.Raise()
 	})
 }
 
