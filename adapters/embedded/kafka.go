@@ -45,27 +45,37 @@ type Kafka struct {
 // StartKafka starts a broker in this process and returns when it accepts connections. A port that is
 // taken gives *[PortError], a data directory another process has *[LockedError].
 func StartKafka(ctx context.Context, cfg KafkaConfig) (*Kafka, error) {
-	if err := errors.Join(ctx.Err(), checkPort("Kafka", cfg.Port)); err != nil {
-		return nil, fmt.Errorf("start embedded Kafka: %w", err)
+	err := errors.Join(ctx.Err(), cfg.check())
+	cfg.setDefaults()
+	var k *Kafka
+	switch {
+	case err != nil:
+	case cfg.DataDir == "":
+		k, err = startBroker(cfg, 0)
+	default:
+		k, err = startStoredBroker(cfg)
 	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
-	if cfg.Partitions == 0 {
-		cfg.Partitions = 6
-	}
-	if cfg.DataDir == "" {
-		k, err := startBroker(cfg, 0)
-		if err != nil {
-			return nil, fmt.Errorf("start embedded Kafka: %w", err)
-		}
-		return k, nil
-	}
-	k, err := startStoredBroker(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("start embedded Kafka: %w", err)
 	}
 	return k, nil
+}
+
+func (c *KafkaConfig) check() error {
+	err := checkPort("Kafka", c.Port)
+	if c.Partitions < 0 {
+		err = errors.Join(err, fmt.Errorf("Partitions is %d: 1 or more, or 0 for the default", c.Partitions))
+	}
+	return err
+}
+
+func (c *KafkaConfig) setDefaults() {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Partitions == 0 {
+		c.Partitions = 6
+	}
 }
 
 func startStoredBroker(cfg KafkaConfig) (*Kafka, error) {

@@ -42,6 +42,8 @@ func (c *PostgresConfig) arguments(data string, port int) []string {
 	if c.Volatile {
 		set("fsync", "off")
 		set("full_page_writes", "off")
+		// Other kinds of shared memory outlive a killed server that is not started again.
+		set("dynamic_shared_memory_type", "mmap")
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Parameters)) {
 		set(name, c.Parameters[name])

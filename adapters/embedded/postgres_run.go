@@ -68,7 +68,8 @@ func describeFailure(err error, log *serverLog, port int) error {
 }
 
 // Done returns a channel that is closed when the server that runs now ends unasked: by a crash, a
-// signal from outside or Kill, but not by Stop or Restart. After Restart ask for the new one.
+// signal from outside or Kill, but not by Stop or Restart. After Restart ask for the new one; between
+// Stop and Restart it is nil.
 func (p *Postgres) Done() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
