@@ -129,6 +129,7 @@ func (a *adapter) readBody(w http.ResponseWriter, r *http.Request, declared *hum
 		return err.problem()
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.Header.Set("Content-Type", "application/json") // Huma compares letter by letter
 	return nil
 }
 
@@ -146,7 +147,7 @@ func checkType(h http.Header, declared *huma.RequestBody) *Problem {
 			fault("header.Content-Type", given, "must be application/json, in UTF-8"))
 	}
 	if encoding := h.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return problem(kindMediaType, "the body can't be encoded", fault("header.Content-Encoding", encoding, "must be left out"))
+		return problem(kindMediaType, "the body can't be compressed", fault("header.Content-Encoding", encoding, "must be left out"))
 	}
 	return nil
 }
