@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -65,13 +64,13 @@ func (f finder) find(ctx context.Context, major int) (programs, error) {
 }
 
 func choose(found []programs, major int) (programs, bool) {
-	if major != 0 {
-		found = slices.DeleteFunc(found, func(p programs) bool { return p.major != major })
+	var best programs
+	for _, p := range found {
+		if p.major > best.major && (major == 0 || p.major == major) {
+			best = p
+		}
 	}
-	if len(found) == 0 {
-		return programs{}, false
-	}
-	return slices.MaxFunc(found, func(a, b programs) int { return a.major - b.major }), true
+	return best, best.major != 0
 }
 
 func describe(found []programs) string {

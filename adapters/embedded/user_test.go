@@ -5,9 +5,9 @@ package embedded_test
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -144,23 +144,15 @@ func chownAll(t testing.TB, dir string, id int) {
 	}
 }
 
-// copyBinary copies this binary to where every user can run it.
+// copyBinary copies this binary to where every user can run it. Another process does so: a file that
+// this one has open for writing cannot be run, and a fork elsewhere may hold it open for longer.
 func copyBinary(t testing.TB, dir string) string {
 	t.Helper()
-	from, err := os.Open(os.Args[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer from.Close()
 	path := filepath.Join(dir, "holder")
-	to, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o755)
-	if err != nil {
-		t.Fatal(err)
+	if out, err := exec.Command("cp", os.Args[0], path).CombinedOutput(); err != nil {
+		t.Fatalf("copy this binary: %v %s", err, out)
 	}
-	if _, err := io.Copy(to, from); err != nil {
-		t.Fatal(err)
-	}
-	if err := to.Close(); err != nil {
+	if err := os.Chmod(path, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return path
