@@ -1,0 +1,135 @@
+package projection
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/tenon-go/tenon/application/eventlog"
+)
+
+// outageError marks an error that no event is to blame for: it is waited out.
+type outageError struct{ cause error }
+
+func (e *outageError) Error() string { return e.cause.Error() }
+func (e *outageError) Unwrap() error { return e.cause }
+
+func outage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &outageError{cause: err}
+}
+
+func isOutage(err error) bool {
+	var o *outageError
+	return errors.As(err, &o) || errors.Is(err, eventlog.ErrUnavailable) || errors.Is(err, eventlog.ErrTransient) ||
+		errors.Is(err, eventlog.ErrOutcomeUnknown)
+}
+
+// spentError is an error that came back after the last retry.
+type spentError struct{ cause error }
+
+func (e *spentError) Error() string { return e.cause.Error() }
+func (e *spentError) Unwrap() error { return e.cause }
+
+// try runs do until it succeeds, the context ends, the partition turns out to be somebody else's, or an error that is no
+// outage has come back after Retries more attempts: *spentError. Retries start anew after an outage, which may have been what
+// the earlier errors were about.
+func (r *Runner) try(ctx context.Context, p Partition, do func() error) error {
+	defer func() { r.waits.end(p, ctx.Err() == nil) }()
+	for failures, outages := 0, 0; ; {
+		err := do()
+		attempt := 0
+		switch {
+		case err == nil || errors.Is(err, ErrMoved) || errors.Is(err, ErrTopicReplaced):
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case isOutage(err):
+			r.waits.begin(p, err)
+			failures, outages = 0, outages+1
+			attempt = outages
+		case failures >= r.cfg.Retries:
+			return &spentError{cause: err}
+		default:
+			r.waits.end(p, true)
+			if failures == 0 {
+				r.cfg.Logger.WarnContext(ctx, "projection failed, trying again", "topic", p.Topic, "partition", p.Number, "error", err)
+			}
+			failures, outages = failures+1, 0
+			attempt = failures
+			r.count(func(s *Stats) { s.Retries++ })
+		}
+		if err := r.pause(ctx, attempt); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits before retry n, from 1: doubling, with jitter of up to half.
+func (r *Runner) pause(ctx context.Context, n int) error {
+	d := r.cfg.MinBackoff
+	for ; n > 1 && d < r.cfg.MaxBackoff; n-- {
+		d *= 2
+	}
+	d = min(d, r.cfg.MaxBackoff)
+	timer := time.NewTimer(d/2 + rand.N(d/2+1)) //nolint:gosec // jitter
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// waits knows which partitions are waiting for an outage to end. An outage stops all of them: it is logged once when the first
+// one begins to wait, and once when none waits any more.
+type waits struct {
+	log *slog.Logger
+	now func() time.Time
+
+	mu      sync.Mutex
+	waiting map[Partition]struct{}
+	since   time.Time
+	cause   error
+}
+
+func (w *waits) begin(p Partition, cause error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.waiting) == 0 {
+		w.since = w.now()
+		w.log.Warn("projection waits", "topic", p.Topic, "partition", p.Number, "error", cause)
+		w.waiting = make(map[Partition]struct{})
+	}
+	w.waiting[p] = struct{}{}
+	w.cause = cause
+}
+
+func (w *waits) end(p Partition, goesOn bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, ok := w.waiting[p]; !ok {
+		return
+	}
+	delete(w.waiting, p)
+	if len(w.waiting) > 0 {
+		return
+	}
+	w.cause = nil
+	if goesOn {
+		w.log.Info("projection goes on", "waited", w.now().Sub(w.since).Round(time.Millisecond))
+	}
+}
+
+// state returns what is waited for and since when; no error: nothing.
+func (w *waits) state() (time.Time, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.since, w.cause
+}
