@@ -1,0 +1,168 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+
+	"github.com/tenon-go/tenon/application/eventlog"
+	"github.com/tenon-go/tenon/domain"
+)
+
+// ErrDuplicateEvent says that an event with the same id is in the log already. Ids are made once and are unique, so that this is a
+// mistake in the program, or a unit that was stored before.
+var ErrDuplicateEvent = errors.New("event id is in the log already")
+
+// lockClass is the first key of the advisory locks that stand for buckets of aggregates; the second is the bucket.
+const lockClass = 0x54454e4f // "TENO"
+
+// The locks are shared among those who append, and keep away who guards. Rows come out of the sort one by one and get their
+// positions then: in the order given.
+const appendSQL = `
+WITH locked AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock_shared($1, b) FROM unnest($2::integer[]) AS b
+), added AS (
+    INSERT INTO tenon.events (event_id, topic, aggregate_type, aggregate_id, version, bucket, event_type, schema_version,
+        payload, metadata, correlation_id, causation_id, traceparent, actor, recorded_at)
+    SELECT r.event_id, r.topic, r.aggregate_type, r.aggregate_id, nullif(r.version, 0), r.bucket, r.event_type, r.schema_version,
+        r.payload::json, r.metadata::jsonb, r.correlation_id, r.causation_id, r.traceparent, r.actor, r.recorded_at
+    FROM (SELECT count(*) FROM locked) AS l,
+        unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::smallint[], $9::text[], $10::integer[],
+            $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::timestamptz[]) WITH ORDINALITY
+        AS r(event_id, topic, aggregate_type, aggregate_id, version, bucket, event_type, schema_version,
+            payload, metadata, correlation_id, causation_id, traceparent, actor, recorded_at, place)
+    ORDER BY r.place
+    RETURNING xid
+)
+SELECT xid::text FROM added LIMIT 1`
+
+const timestampForm = "2006-01-02 15:04:05.000000Z07:00"
+
+// Append writes the records in one round trip. A version that is taken gives *domain.ConflictError, an event id that is there
+// [ErrDuplicateEvent]; after both the transaction is rolled back. A record that can't be stored (a text that is too long or holds a NUL, a payload that
+// isn't JSON) is refused before anything is sent, by an error that names it.
+func (t *Tx) Append(ctx context.Context, records []eventlog.Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	b, err := newBatch(records)
+	if err != nil {
+		return err
+	}
+	var xid string
+	if err := t.tx.QueryRowxContext(ctx, appendSQL, b.args()...).Scan(&xid); err != nil {
+		return t.explainAppend(ctx, records, err)
+	}
+	t.raise = true
+	t.proof = proof{xid: xid, event: records[0].ID}
+	return nil
+}
+
+// batch holds the records by column.
+type batch struct {
+	locks                                              []int32
+	ids, topics, types, keys, events, payloads         []string
+	metadata, correlations, causations, traces, actors []string
+	times                                              []string
+	versions                                           []int64
+	buckets, schemas                                   []int32
+}
+
+func newBatch(records []eventlog.Record) (*batch, error) {
+	b := new(batch)
+	for i := range records {
+		r := &records[i]
+		if err := check(r); err != nil {
+			return nil, fmt.Errorf("event %q %s: %w", r.Type, r.ID, err)
+		}
+		if err := b.add(r); err != nil {
+			return nil, fmt.Errorf("event %q %s: %w", r.Type, r.ID, err)
+		}
+	}
+	// One order of locking in all transactions: fewer deadlocks.
+	slices.Sort(b.locks)
+	b.locks = slices.Compact(b.locks)
+	return b, nil
+}
+
+func (b *batch) add(r *eventlog.Record) error {
+	metadata := "{}"
+	if len(r.Metadata) > 0 {
+		encoded, err := json.Marshal(r.Metadata)
+		if err != nil {
+			return fmt.Errorf("metadata: %w", err)
+		}
+		metadata = string(encoded)
+	}
+	bucket := int32(eventlog.Bucket(r.AggregateID))
+	if !r.IsMessage() {
+		b.locks = append(b.locks, bucket)
+	}
+	b.ids, b.topics = append(b.ids, r.ID.String()), append(b.topics, r.Topic)
+	b.types, b.keys = append(b.types, r.AggregateType), append(b.keys, r.AggregateID)
+	b.versions, b.buckets = append(b.versions, int64(r.Version)), append(b.buckets, bucket)
+	b.events, b.schemas = append(b.events, r.Type), append(b.schemas, int32(r.SchemaVersion)) //nolint:gosec // checked
+	b.payloads, b.metadata = append(b.payloads, string(r.Payload)), append(b.metadata, metadata)
+	b.correlations, b.causations = append(b.correlations, r.CorrelationID), append(b.causations, r.CausationID)
+	b.traces, b.actors = append(b.traces, r.Traceparent), append(b.actors, r.Actor)
+	b.times = append(b.times, r.RecordedAt.UTC().Format(timestampForm))
+	return nil
+}
+
+func (b *batch) args() []any {
+	return []any{
+		int32(lockClass), pq.Int32Array(b.locks), pq.StringArray(b.ids), pq.StringArray(b.topics), pq.StringArray(b.types),
+		pq.StringArray(b.keys), pq.Int64Array(b.versions), pq.Int32Array(b.buckets), pq.StringArray(b.events), pq.Int32Array(b.schemas),
+		pq.StringArray(b.payloads), pq.StringArray(b.metadata), pq.StringArray(b.correlations), pq.StringArray(b.causations),
+		pq.StringArray(b.traces), pq.StringArray(b.actors), pq.StringArray(b.times),
+	}
+}
+
+// explainAppend finds out whom a record collided with.
+func (t *Tx) explainAppend(ctx context.Context, records []eventlog.Record, err error) error {
+	collision := pq.As(err, pqerror.UniqueViolation)
+	if collision == nil {
+		return wrap(ctx, err)
+	}
+	// The transaction is lost anyway. Giving its connection back first, a small pool has one for the question.
+	if rollbackErr := t.Rollback(); rollbackErr != nil {
+		return wrap(ctx, errors.Join(err, rollbackErr))
+	}
+	if collision.Constraint == "events_event_id_key" {
+		return fmt.Errorf("%w: %w", ErrDuplicateEvent, err)
+	}
+	heads := headsBefore(records)
+	actual, lookErr := readHeads(ctx, t.db.pool, heads)
+	if lookErr != nil && len(heads) > 1 {
+		return wrap(ctx, errors.Join(err, lookErr))
+	}
+	for i, h := range heads {
+		switch {
+		case lookErr != nil:
+			return &domain.ConflictError{Type: h.Type, ID: h.ID, Expected: h.Version, Actual: -1}
+		case actual[i] > h.Version:
+			return &domain.ConflictError{Type: h.Type, ID: h.ID, Expected: h.Version, Actual: actual[i]}
+		}
+	}
+	return fmt.Errorf("a version is given twice in one unit: %w", err)
+}
+
+// headsBefore returns the aggregates that the records are appended to, each at the version that its first record follows.
+func headsBefore(records []eventlog.Record) []eventlog.Head {
+	var heads []eventlog.Head
+	for i := range records {
+		if r := &records[i]; !r.IsMessage() {
+			heads = append(heads, eventlog.Head{Type: r.AggregateType, ID: r.AggregateID, Version: r.Version - 1})
+		}
+	}
+	slices.SortFunc(heads, func(a, b eventlog.Head) int {
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Version, b.Version))
+	})
+	return slices.CompactFunc(heads, func(a, b eventlog.Head) bool { return a.Type == b.Type && a.ID == b.ID })
+}

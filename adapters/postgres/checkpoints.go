@@ -1,0 +1,72 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/tenon-go/tenon/application/eventlog"
+	"github.com/tenon-go/tenon/application/projection"
+)
+
+var _ projection.Checkpoints = (*DB)(nil)
+
+const (
+	nextSQL = `SELECT topic_id, next_offset FROM tenon.checkpoints WHERE projection = $1 AND version = $2 AND topic = $3 AND partition = $4`
+
+	// What is returned is the transaction's proof.
+	firstAdvanceSQL = `
+INSERT INTO tenon.checkpoints (projection, version, topic, partition, topic_id, next_offset) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT DO NOTHING
+RETURNING pg_current_xact_id()::text, now(), pg_postmaster_start_time()`
+
+	advanceSQL = `
+UPDATE tenon.checkpoints SET next_offset = $6, updated_at = now()
+WHERE projection = $1 AND version = $2 AND topic = $3 AND partition = $4 AND topic_id = $5 AND next_offset = $7
+RETURNING pg_current_xact_id()::text, now(), pg_postmaster_start_time()`
+)
+
+// Next returns the offset at which a projection goes on with a partition.
+func (db *DB) Next(ctx context.Context, name string, version int, p projection.Partition) (int64, error) {
+	var id uuid.UUID
+	var next int64
+	err := db.pool.QueryRowContext(ctx, nextSQL, name, version, p.Topic, p.Number).Scan(&id, &next)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return projection.None, nil
+	case err != nil:
+		return projection.None, wrap(ctx, err)
+	case id != p.ID:
+		return projection.None, fmt.Errorf("%w: %s had the id %s when projection %s v%d read it, now it has %s", projection.ErrTopicReplaced,
+			p.Topic, id, name, version, p.ID)
+	}
+	return next, nil
+}
+
+// Advance moves a projection's checkpoint within tx. It waits for another transaction that moves it too, and then returns
+// projection.ErrMoved.
+func (db *DB) Advance(ctx context.Context, tx eventlog.Tx, name string, version int, p projection.Partition, from, to int64) error {
+	if to < 0 || from >= to {
+		return fmt.Errorf("advance projection %s from %d to %d: want an offset further on", name, from, to)
+	}
+	t := own(tx)
+	query, args := firstAdvanceSQL, []any{name, version, p.Topic, p.Number, p.ID, to}
+	if from != projection.None {
+		query, args = advanceSQL, append(args, from)
+	}
+	var moved proof
+	err := t.tx.QueryRowContext(ctx, query, args...).Scan(&moved.xid, &moved.began, &moved.serverBegan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("%w: projection %s v%d on %s/%d isn't at %d", projection.ErrMoved, name, version, p.Topic, p.Number, from)
+	}
+	if err != nil {
+		return wrap(ctx, err)
+	}
+	if t.proof.xid == "" {
+		t.proof = moved
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/tenon-go/tenon/application/eventlog"
+)
+
+var _ eventlog.Reader = (*DB)(nil)
+
+var errNoIdentity = errors.New("table tenon.log_identity is empty: no cursor can be told from another log's")
+
+// Read returns the page after the cursor: one statement inside a window, one more where a window opens. [ErrForeignCursor] when the cursor isn't
+// of this log.
+func (db *DB) Read(ctx context.Context, after eventlog.Cursor, limit int) (eventlog.Page, error) {
+	if limit < 1 {
+		return eventlog.Page{}, fmt.Errorf("limit %d: want 1 or more", limit)
+	}
+	c, err := ParseCursor(after)
+	if err != nil {
+		return eventlog.Page{}, err
+	}
+	if c.IsOpen() {
+		err = db.checkLog(ctx, c.Log)
+	} else {
+		c, err = db.openWindow(ctx, c)
+	}
+	if err != nil {
+		return eventlog.Page{}, wrap(ctx, err)
+	}
+	if c.IsEmpty() {
+		return eventlog.Page{Next: c.Finished().Text()}, nil
+	}
+	return db.page(ctx, c, limit)
+}
+
+// page asks for a record more than it returns, so that it knows when the window is finished.
+func (db *DB) page(ctx context.Context, c Cursor, limit int) (eventlog.Page, error) {
+	rows, err := db.pool.QueryContext(ctx, PageSQL, PageArgs(c, limit+1)...)
+	if err != nil {
+		return eventlog.Page{}, wrap(ctx, err)
+	}
+	records, err := collect(rows, limit+1)
+	if err != nil {
+		return eventlog.Page{}, wrap(ctx, err)
+	}
+	if len(records) <= limit {
+		return eventlog.Page{Records: records, Next: c.Finished().Text(), More: len(records) == limit}, nil
+	}
+	records = records[:limit:limit]
+	return eventlog.Page{Records: records, Next: c.Passed(records[limit-1].Position, false).Text(), More: true}, nil
+}
+
+func (db *DB) openWindow(ctx context.Context, c Cursor) (Cursor, error) {
+	var w Window
+	if err := db.pool.GetContext(ctx, &w, WindowSQL, fmt.Sprint(max(c.Before.Xmax, 1))); err != nil {
+		return Cursor{}, err
+	}
+	db.identity.Store(&w.Log)
+	return w.Open(c)
+}
+
+// checkLog compares a cursor inside a window, which is used without asking the server for its log each time.
+func (db *DB) checkLog(ctx context.Context, log uuid.UUID) error {
+	known := db.identity.Load()
+	if known == nil {
+		id, err := db.LogIdentity(ctx)
+		if err != nil {
+			return err
+		}
+		known = &id
+	}
+	if *known != log {
+		return fmt.Errorf("%w: it is of log %s, this is %s", ErrForeignCursor, log, *known)
+	}
+	return nil
+}
+
+// LogIdentity returns the id that was made with the log's schema.
+func (db *DB) LogIdentity(ctx context.Context) (uuid.UUID, error) {
+	var id uuid.NullUUID
+	err := db.pool.GetContext(ctx, &id, `SELECT (SELECT id FROM tenon.log_identity)`)
+	switch {
+	case err != nil:
+		return uuid.UUID{}, wrap(ctx, err)
+	case !id.Valid:
+		return uuid.UUID{}, errNoIdentity
+	}
+	db.identity.Store(&id.UUID)
+	return id.UUID, nil
+}

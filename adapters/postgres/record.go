@@ -1,0 +1,39 @@
+package postgres
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/tenon-go/tenon/application/eventlog"
+)
+
+// collect reads all rows and closes them.
+func collect(rows *sql.Rows, most int) ([]eventlog.Record, error) {
+	records := make([]eventlog.Record, 0, min(most, 1024))
+	for rows.Next() {
+		records = append(records, eventlog.Record{})
+		if err := scanRecord(rows, &records[len(records)-1]); err != nil {
+			return nil, errors.Join(err, rows.Close())
+		}
+	}
+	return records, errors.Join(rows.Err(), rows.Close())
+}
+
+func scanRecord(rows *sql.Rows, r *eventlog.Record) error {
+	var metadata sql.RawBytes
+	err := rows.Scan(&r.Position, &r.ID, &r.Topic, &r.AggregateType, &r.AggregateID, &r.Version, &r.Type, &r.SchemaVersion,
+		&r.Payload, &metadata, &r.CorrelationID, &r.CausationID, &r.Traceparent, &r.Actor, &r.RecordedAt)
+	if err != nil {
+		return fmt.Errorf("read a record: %w", err)
+	}
+	r.RecordedAt = r.RecordedAt.UTC()
+	if string(metadata) == "{}" {
+		return nil
+	}
+	if err := json.Unmarshal(metadata, &r.Metadata); err != nil {
+		return fmt.Errorf("metadata of event %s: %w", r.ID, err)
+	}
+	return nil
+}
