@@ -140,6 +140,10 @@ func noSharedState[A domain.Aggregate](ctx context.Context, f RepositoryFixture[
 	if err != nil {
 		return err
 	}
+	before := fmt.Sprintf("%+v", second)
 	f.Change(first)
+	if after := fmt.Sprintf("%+v", second); after != before {
+		return fmt.Errorf("changing one aggregate changed the other from %s to %s", before, after)
+	}
 	return f.stored(ctx, nil, second)
 }

@@ -119,7 +119,7 @@ func noSharedMemory(ctx context.Context, f StoreFixture) error {
 		if err := tx.Append(ctx, given); err != nil {
 			return err
 		}
-		given[0].Payload[1] = 'X'
+		given[0].Payload[len(`{"n":`)] = '2'
 		given[0].Metadata["tenant"] = "changed"
 		given[0].Type = "changed"
 		return nil
@@ -132,7 +132,7 @@ func noSharedMemory(ctx context.Context, f StoreFixture) error {
 		return err
 	}
 	if len(page.Records) == 1 {
-		page.Records[0].Payload[1] = 'Y'
+		page.Records[0].Payload[len(`{"n":`)] = '3'
 		page.Records[0].Metadata["tenant"] = "changed too"
 	}
 	return seen(ctx, f, "a", want)

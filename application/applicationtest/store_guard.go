@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/tenon-go/tenon/application/eventlog"
@@ -112,50 +111,4 @@ func unlessTransient(err error) error {
 		return nil
 	}
 	return err
-}
-
-func noWriteSkew(ctx context.Context, f StoreFixture) error {
-	return skew(ctx, f, func(ctx context.Context, tx eventlog.Tx, read, written string, met func()) error {
-		err := tx.Guard(ctx, []eventlog.Head{head(read, 0)})
-		met()
-		if err != nil {
-			return err
-		}
-		return tx.Append(ctx, events(written, 1, 1))
-	})
-}
-
-func noLateWriteSkew(ctx context.Context, f StoreFixture) error {
-	return skew(ctx, f, func(ctx context.Context, tx eventlog.Tx, read, written string, met func()) error {
-		err := tx.Append(ctx, events(written, 1, 1))
-		met()
-		if err != nil {
-			return err
-		}
-		return tx.Guard(ctx, []eventlog.Head{head(read, 0)})
-	})
-}
-
-type skewed func(ctx context.Context, tx eventlog.Tx, read, written string, met func()) error
-
-// skew runs pairs of units at once, of which each has read what the other writes. met waits until both have come to it, so
-// that neither is through before the other begins.
-func skew(ctx context.Context, f StoreFixture, work skewed) error {
-	return together(4, func(pair int) error {
-		names := [2]string{fmt.Sprintf("%d left", pair), fmt.Sprintf("%d right", pair)}
-		var both sync.WaitGroup
-		both.Add(2)
-		var committed [2]bool
-		err := together(2, func(i int) error {
-			err := unit(ctx, f.Store, func(tx eventlog.Tx) error {
-				return work(ctx, tx, names[i], names[1-i], func() { both.Done(); both.Wait() })
-			})
-			committed[i] = err == nil
-			return unlessRival(err)
-		})
-		if committed[0] && committed[1] {
-			err = errors.Join(err, errors.New("both units committed, each on what the other changed"))
-		}
-		return err
-	})
 }
