@@ -1,0 +1,39 @@
+package postgres_test
+
+import (
+	"testing"
+
+	"github.com/tenon-go/tenon/adapters/postgres"
+	"github.com/tenon-go/tenon/application/applicationtest"
+)
+
+// forSuite returns a DB with connections for the transactions that the suites hold open, and their readers.
+func forSuite(t testing.TB) *postgres.DB {
+	t.Helper()
+	return openConfig(t, postgres.Config{URL: migratedURL(t), MaxConns: 24})
+}
+
+func storeFixture(t testing.TB) applicationtest.StoreFixture {
+	t.Helper()
+	db := forSuite(t)
+	return applicationtest.StoreFixture{Store: db, Reader: db, Streams: db}
+}
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	applicationtest.Store(t, storeFixture)
+}
+
+func TestReader(t *testing.T) {
+	t.Parallel()
+	applicationtest.Reader(t, storeFixture)
+}
+
+func TestCheckpoints(t *testing.T) {
+	t.Parallel()
+	applicationtest.Checkpoints(t, func(t testing.TB) applicationtest.CheckpointsFixture {
+		t.Helper()
+		db := forSuite(t)
+		return applicationtest.CheckpointsFixture{Checkpoints: db, Store: db, Reader: db}
+	})
+}
