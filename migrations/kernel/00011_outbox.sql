@@ -40,6 +40,7 @@ SELECT e.event_id, e.event_type, e.aggregate_type, e.aggregate_id, e.payload, e.
 FROM relay r
 CROSS JOIN kinds k
 JOIN tenon.events e ON e.tenant = k.tenant AND e.aggregate_type = k.aggregate_type
+                   AND e.xid >= (SELECT pg_snapshot_xmin(s1) FROM relay) AND e.xid < (SELECT pg_snapshot_xmax(s1) FROM relay)
                    AND e.xid = ANY (ARRAY(SELECT pg_snapshot_xip(s1) FROM relay))
 LEFT JOIN tenon.relay_failures f ON f.position = e.position
 WHERE (r.s2 IS NULL OR e.position > r.position OR NOT pg_visible_in_snapshot(e.xid, r.s2))
