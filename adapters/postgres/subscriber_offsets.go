@@ -2,37 +2,41 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	wsql "github.com/ThreeDotsLabs/watermill-sql/v3/pkg/sql"
-	"github.com/google/uuid"
 )
 
-// openCursor makes the group's cursor if it has none, and refuses one that belongs to another log or to a log's future: what
-// that cursor calls seen may never have been delivered.
+// openCursor makes the group's cursor if it has none, and refuses one that belongs to another log or to a state that this log
+// was set back from: what that cursor calls seen may never have been delivered.
 func (db *DB) openCursor(ctx context.Context, group string) error {
+	if err := db.checkCursor(ctx, group); err != nil {
+		return fmt.Errorf("open cursor %q: %w", group, wrap(ctx, err))
+	}
+	return nil
+}
+
+func (db *DB) checkCursor(ctx context.Context, group string) error {
 	const create = `INSERT INTO tenon.cursors (name, log, s1) SELECT $1, id, '1:1:' FROM tenon.log_identity
 		ON CONFLICT (name) DO NOTHING`
 	if _, err := db.pool.ExecContext(ctx, create, group); err != nil {
-		return fmt.Errorf("open cursor %s: %w", group, wrap(ctx, err))
+		return err
 	}
-	const look = `SELECT c.log, i.id, pg_snapshot_xmax(c.s1) > pg_snapshot_xmax(pg_current_snapshot()) OR
-		coalesce(pg_snapshot_xmax(c.s2) > pg_snapshot_xmax(pg_current_snapshot()), false)
-		FROM tenon.cursors c CROSS JOIN tenon.log_identity i WHERE c.name = $1`
-	var cursor, log uuid.UUID
-	var future bool
-	if err := db.pool.QueryRowContext(ctx, look, group).Scan(&cursor, &log, &future); err != nil {
-		return fmt.Errorf("open cursor %s: %w", group, wrap(ctx, err))
+	var c Cursor
+	var seen string
+	const look = `SELECT log, coalesce(s2, s1)::text FROM tenon.cursors WHERE name = $1`
+	if err := db.pool.QueryRowContext(ctx, look, group).Scan(&c.Log, &seen); err != nil {
+		return err
 	}
-	switch {
-	case cursor != log:
-		return fmt.Errorf("open cursor %s: it belongs to log %s, this is log %s: delete its row in tenon.cursors to read this "+
-			"log from the beginning", group, cursor, log)
-	case future:
-		return fmt.Errorf("open cursor %s: it is ahead of log %s, which was set back to an older state: delete its row in "+
-			"tenon.cursors to read this log from the beginning", group, log)
+	var err error
+	if c.Before, err = ParseSnapshot(seen); err != nil {
+		return err
 	}
-	return nil
+	if _, err = db.openWindow(ctx, c); errors.Is(err, ErrForeignCursor) {
+		return fmt.Errorf("%w; delete its row in tenon.cursors to read this log from the beginning", err)
+	}
+	return err
 }
 
 // logOffsets keeps a group's place in tenon.cursors.

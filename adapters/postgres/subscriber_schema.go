@@ -33,7 +33,7 @@ var _ wsql.SchemaAdapter = logSchema{}
 //
 // The steps: cursor; now is the window's end, untrimmed when the window is new; top is the trimmed end's xmax, one above the
 // newest xid in the log that is visible (a crash may hand out again what lies above); bounds makes the window [s1, s2]
-// and finds low, so that paging by position doesn't begin at the log's beginning; page is one row longer than asked, which
+// and finds low, so that paging by position doesn't begin at the log's beginning, unless that is where a new group is; page is one row longer than asked, which
 // tells whether more follow. The page has two branches: records of transactions newer than s1, by position, with
 // conditions on xid that no index serves, or the planner would sort the window for each page; and those of the few
 // that were under way in s1.
@@ -53,7 +53,7 @@ func (s logSchema) SelectQuery(topic, group string, offsets wsql.OffsetsAdapter)
 			CASE WHEN NOT fresh THEN s2 ELSE format('%s:%s:%s', least(pg_snapshot_xmin(untrimmed), xmax), xmax,
 				(SELECT string_agg(x::text, ',' ORDER BY x) FROM pg_snapshot_xip(untrimmed) x WHERE x < xmax))::pg_snapshot
 			END AS s2,
-			CASE WHEN NOT fresh THEN low ELSE (
+			CASE WHEN NOT fresh THEN low WHEN pg_snapshot_xmax(s1) = '1' THEN 0 ELSE (
 				SELECT coalesce(min(w.position), 9223372036854775807) FROM (
 					SELECT e.position FROM tenon.events e
 					WHERE e.xid >= pg_snapshot_xmax(s1) AND e.xid < pg_snapshot_xmax(untrimmed)
@@ -75,9 +75,7 @@ func (s logSchema) SelectQuery(topic, group string, offsets wsql.OffsetsAdapter)
 			ORDER BY position LIMIT $2::bigint + 1) r
 		ORDER BY r.position LIMIT $2::bigint
 	)
-	SELECT e.position, b.s2::text, b.low, p.last, e.event_id, e.topic, e.aggregate_type, e.aggregate_id,
-		coalesce(e.version, 0), e.event_type, e.schema_version, e.payload, e.metadata, e.correlation_id, e.causation_id,
-		e.traceparent, e.actor, e.recorded_at
+	SELECT b.s2::text, b.low, p.last, ` + pageColumns + `
 	FROM page p JOIN tenon.events e ON e.position = p.position CROSS JOIN bounds b
 	ORDER BY e.position`, Args: append(cursor.Args, s.batch)}
 }
@@ -94,15 +92,17 @@ func (s logSchema) UnmarshalMessage(scanner wsql.Scanner) (wsql.Row, error) {
 		last     bool
 		metadata []byte
 	)
-	err := scanner.Scan(&r.Position, &window, &low, &last, &r.ID, &r.Topic, &r.AggregateType, &r.AggregateID, &r.Version,
-		&r.Type, &r.SchemaVersion, &r.Payload, &metadata, &r.CorrelationID, &r.CausationID,
-		&r.Traceparent, &r.Actor, &r.RecordedAt)
+	err := scanner.Scan(&window, &low, &last, &r.Position, &r.ID, &r.Topic, &r.AggregateType, &r.AggregateID, &r.Version,
+		&r.Type, &r.SchemaVersion, &r.Payload, &metadata, &r.CorrelationID, &r.CausationID, &r.Traceparent, &r.Actor,
+		&r.RecordedAt)
 	if err != nil {
 		return wsql.Row{}, fmt.Errorf("scan a record: %w", err)
 	}
 	r.RecordedAt = r.RecordedAt.UTC()
-	if err := json.Unmarshal(metadata, &r.Metadata); err != nil {
-		return wsql.Row{}, fmt.Errorf("read the metadata of record %d: %w", r.Position, err)
+	if string(metadata) != "{}" {
+		if err := json.Unmarshal(metadata, &r.Metadata); err != nil {
+			return wsql.Row{}, fmt.Errorf("read the metadata of record %d: %w", r.Position, err)
+		}
 	}
 	m, err := s.unmarshal(r)
 	if err != nil {
