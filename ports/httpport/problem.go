@@ -24,6 +24,8 @@ const (
 // Problem is an answer that reports an error: problem details of RFC 9457 with two members more. It is an error, so that
 // handlers can return one.
 type Problem struct {
+	_ struct{} `additionalProperties:"true"` // in the schema: clients must expect members to come
+
 	Type          string  `json:"type" format:"uri-reference" doc:"Kind of the problem, stable: decide by it. Leads to its description." example:"/problems/validation"`
 	Title         string  `json:"title" doc:"The kind in words, the same for every occurrence." example:"Invalid values"`
 	Status        int     `json:"status" doc:"HTTP status code." example:"422"`
@@ -36,6 +38,8 @@ type Problem struct {
 
 // Fault is one thing that is wrong with a request.
 type Fault struct {
+	_ struct{} `additionalProperties:"true"`
+
 	Location string `json:"location,omitempty" doc:"Where: path, query, header or body, then the name." example:"body.items[0].quantity"`
 	Message  string `json:"message" doc:"What is allowed." example:"must be at least 1"`
 	Value    any    `json:"value,omitempty" doc:"What was given, shortened."`

@@ -44,12 +44,26 @@ function schemaOf(content) {
   return first && first.schema;
 }
 
-function curl(method, path, op) {
+// example makes a value that a schema allows, from its examples where it has some.
+function example(doc, schema) {
+  const s = resolve(doc, schema);
+  if (s.examples && s.examples.length) return s.examples[0];
+  if (s.enum) return s.enum[0];
+  const type = [].concat(s.type || [])[0];
+  if (type === "array") return [example(doc, s.items)];
+  if (type === "object" || s.properties) {
+    const named = Object.entries(s.properties || {}).filter(([name]) => (s.required || []).includes(name));
+    return Object.fromEntries(named.map(([name, p]) => [name, example(doc, p)]));
+  }
+  return { integer: 1, number: 1, boolean: true }[type] || "text";
+}
+
+function curl(doc, method, path, op) {
   const media = op.requestBody && Object.entries(op.requestBody.content)[0];
-  let text = "curl -i -X " + method + " " + location.origin + path;
+  let text = "curl -i " + (method === "GET" ? "" : "-X " + method + " ") + "'" + location.origin + path + "'";
   if (media) {
-    const example = media[1].example || (media[1].schema && (media[1].schema.examples || [])[0]) || {};
-    text += " \\\n  -H 'Content-Type: " + media[0] + "' \\\n  -d '" + JSON.stringify(example) + "'";
+    const body = JSON.stringify(example(doc, media[1].schema)).replaceAll("'", "'\\''");
+    text += " \\\n  -H 'Content-Type: " + media[0] + "' \\\n  -d '" + body + "'";
   }
   return text;
 }
@@ -68,7 +82,7 @@ function show(doc, path, method, op) {
     const schema = status < "300" && schemaOf(r.content);
     if (schema) article.append(el("h3", "Answer " + status), table(["field", "type", "", ""], fields(doc, schema, "", [])));
   }
-  article.append(el("pre", curl(method, path, op)));
+  article.append(el("pre", curl(doc, method, path, op)));
   return article;
 }
 
