@@ -4,7 +4,7 @@
 // schemas. A context's adapter finds its handle in a transaction with [SQL], reads with [DB.Querier] and returns errors through
 // [Wrap]; its statements are prepared once per connection without its doing.
 //
-// The log is read by the difference of two snapshots: see [Cursor] and [Window]. It works on the primary only.
+// The log is read by the difference of two snapshots: see [Cursor]. It works on the primary only.
 package postgres
 
 import (

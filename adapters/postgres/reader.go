@@ -40,7 +40,7 @@ func (db *DB) Read(ctx context.Context, after eventlog.Cursor, limit int) (event
 
 // page asks for a record more than it returns, so that it knows when the window is finished.
 func (db *DB) page(ctx context.Context, c Cursor, limit int) (eventlog.Page, error) {
-	rows, err := db.pool.QueryContext(ctx, PageSQL, PageArgs(c, limit+1)...)
+	rows, err := db.pool.QueryContext(ctx, pageSQL, pageArgs(c, limit+1)...)
 	if err != nil {
 		return eventlog.Page{}, wrap(ctx, err)
 	}
@@ -56,12 +56,12 @@ func (db *DB) page(ctx context.Context, c Cursor, limit int) (eventlog.Page, err
 }
 
 func (db *DB) openWindow(ctx context.Context, c Cursor) (Cursor, error) {
-	var w Window
-	if err := db.pool.GetContext(ctx, &w, WindowSQL, fmt.Sprint(max(c.Before.Xmax, 1))); err != nil {
+	var w window
+	if err := db.pool.GetContext(ctx, &w, windowSQL, fmt.Sprint(max(c.Before.Xmax, 1))); err != nil {
 		return Cursor{}, err
 	}
 	db.identity.Store(&w.Log)
-	return w.Open(c)
+	return w.open(c)
 }
 
 // checkLog compares a cursor inside a window, which is used without asking the server for its log each time.

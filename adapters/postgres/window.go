@@ -10,11 +10,11 @@ import (
 	"github.com/tenon-go/tenon/application/eventlog"
 )
 
-// WindowSQL opens a window: one row for [Window], from $1, the Xmax of the snapshot before. The transaction must not have written anything
+// windowSQL opens a window: one row for [window], from $1, the Xmax of the snapshot before. The transaction must not have written anything
 // before it, or its own later events would count as seen: run it alone, or as the first statement of a REPEATABLE READ transaction.
 //
 // All visible rows from $1 on belong to the window, because the statement's snapshot is the window's.
-const WindowSQL = `
+const windowSQL = `
 SELECT pg_current_snapshot()::text AS current,
     (SELECT id FROM tenon.log_identity)::text AS log,
     pg_is_in_recovery() AS standby,
@@ -22,8 +22,8 @@ SELECT pg_current_snapshot()::text AS current,
     coalesce((SELECT min(w.position) FROM (
         SELECT e.position FROM tenon.events AS e WHERE e.xid >= $1::xid8 AND $1::xid8 > '1'::xid8 OFFSET 0) AS w), 0) AS first`
 
-// Window is the row of [WindowSQL].
-type Window struct {
+// window is the row of [windowSQL].
+type window struct {
 	Current string    `db:"current"`
 	Log     uuid.UUID `db:"log"`
 	Standby bool      `db:"standby"`
@@ -31,9 +31,9 @@ type Window struct {
 	First   int64     `db:"first"`  // least position; 0 when there are none, or all belong to the window
 }
 
-// Open returns the cursor c, which is between windows, inside the window w. It wraps [ErrForeignCursor] when c isn't of the log that
+// open returns the cursor c, which is between windows, inside the window w. It wraps [ErrForeignCursor] when c isn't of the log that
 // w was read from.
-func (w Window) Open(c Cursor) (Cursor, error) {
+func (w window) open(c Cursor) (Cursor, error) {
 	current, err := ParseSnapshot(w.Current)
 	switch {
 	case err != nil:
@@ -62,10 +62,10 @@ func (w Window) Open(c Cursor) (Cursor, error) {
 const pageColumns = `e.position, e.event_id, e.topic, e.aggregate_type, e.aggregate_id, coalesce(e.version, 0) AS version, e.event_type,
     e.schema_version, e.payload, e.metadata, e.correlation_id, e.causation_id, e.traceparent, e.actor, e.recorded_at`
 
-// PageSQL reads a page of an open window in the order of positions, with the parameters of [PageArgs]. Rows of new transactions are found
+// pageSQL reads a page of an open window in the order of positions, with the parameters of [pageArgs]. Rows of new transactions are found
 // by position from the first of them on, rows of transactions that were late by xid: one condition for both would sort or
 // filter the whole window for each page.
-const PageSQL = `
+const pageSQL = `
 SELECT * FROM (
     (SELECT ` + pageColumns + ` FROM tenon.events AS e
      WHERE e.position > greatest($1::bigint, $2::bigint - 1) AND e.xid >= $3::xid8 AND e.xid < $4::xid8
@@ -77,8 +77,8 @@ SELECT * FROM (
         WHERE e.xid = l.xid AND e.position > $1 ORDER BY e.position LIMIT $7) AS late)
 ) AS page ORDER BY position LIMIT $7`
 
-// PageArgs returns the parameters of [PageSQL] for at most limit records after c, which is inside a window.
-func PageArgs(c Cursor, limit int) []any {
+// pageArgs returns the parameters of [pageSQL] for at most limit records after c, which is inside a window.
+func pageArgs(c Cursor, limit int) []any {
 	var late pq.StringArray
 	for _, xid := range c.Before.endedBy(c.Window) {
 		late = append(late, strconv.FormatUint(xid, 10))
