@@ -29,10 +29,17 @@ type finalError struct{ error }
 
 func (e finalError) Unwrap() error { return e.error }
 
+// patienceKey is the context's key for another patience than pollFor, with which broken adapters are tested.
+type patienceKey struct{}
+
 // until polls the condition and returns nil when it does, or its last error when ctx ends, patience runs out or waiting
 // is of no use.
 func until(ctx context.Context, condition func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, pollFor)
+	patience, ok := ctx.Value(patienceKey{}).(time.Duration)
+	if !ok {
+		patience = pollFor
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for pause := pollFirst; ; pause = min(2*pause, pollAtMost) {
 		err := condition()

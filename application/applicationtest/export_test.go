@@ -27,10 +27,10 @@ func CheckRelay(t testing.TB, name string, f RelayFixture) error {
 	return runOne(t, relayChecks(), name, f)
 }
 
-// runOne gives the check little time: what a broken adapter never does is noticed only when time is up.
+// runOne has the check wait briefly: what a broken adapter never does is noticed only when patience is at its end.
 func runOne[F any](t testing.TB, checks []check[F], name string, f F) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), patienceKey{}, time.Second), patience)
 	defer cancel()
 	for _, c := range checks {
 		if c.name == name {
@@ -42,4 +42,6 @@ func runOne[F any](t testing.TB, checks []check[F], name string, f F) error {
 }
 
 // Until is what Eventually does without ending the test.
-var Until = until
+func Until(ctx context.Context, patience time.Duration, condition func() error) error {
+	return until(context.WithValue(ctx, patienceKey{}, patience), condition)
+}

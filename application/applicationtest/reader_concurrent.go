@@ -15,14 +15,17 @@ import (
 // rolled back, and compares what was read with what was committed.
 func concurrentWriters(ctx context.Context, f StoreFixture) error {
 	const writers, units = 4, 60
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // a reader that failed must not leave writers waiting for it
 	var written ledger
 	done := make(chan error, 1)
 	go func() {
 		done <- together(writers, func(i int) error { return write(ctx, f, &written, uint64(i), units) })
 	}()
-	got, cursor, err := follow(ctx, f.Reader, done)
+	got, cursor, err := follow(ctx, f.Reader, &written.read, done)
 	if err != nil {
-		return err
+		cancel()
+		return errors.Join(err, <-done)
 	}
 	rest, _, err := drain(ctx, f.Reader, cursor, 5)
 	if err != nil {
@@ -34,6 +37,7 @@ func concurrentWriters(ctx context.Context, f StoreFixture) error {
 
 // ledger is what was committed.
 type ledger struct {
+	read    eventlog.Signal // raised when a page was read
 	mu      sync.Mutex
 	records []eventlog.Record
 }
@@ -45,17 +49,19 @@ func (l *ledger) add(records []eventlog.Record) {
 }
 
 // follow reads until the writers are done and returns their error. Page sizes vary, so that pages end anywhere in a unit.
-func follow(ctx context.Context, r eventlog.Reader, done <-chan error) ([]eventlog.Record, eventlog.Cursor, error) {
+func follow(ctx context.Context, r eventlog.Reader, read *eventlog.Signal, done chan error) ([]eventlog.Record, eventlog.Cursor, error) {
 	var all []eventlog.Record
 	var cursor eventlog.Cursor
 	for i := 0; ; i++ {
 		page, err := r.Read(ctx, cursor, 1+i%7)
 		if err != nil {
-			return nil, cursor, errors.Join(err, <-done)
+			return nil, cursor, err
 		}
 		all, cursor = append(all, page.Records...), page.Next
+		read.Raise()
 		select {
 		case err := <-done:
+			done <- nil
 			return all, cursor, err
 		default:
 		}
@@ -75,6 +81,13 @@ func write(ctx context.Context, f StoreFixture, written *ledger, seed uint64, un
 			for i := range records { // statement by statement: positions of several units interleave
 				if err := tx.Append(ctx, records[i:i+1]); err != nil {
 					return err
+				}
+				if random.IntN(3) > 0 {
+					continue
+				}
+				select { // the reader passes by while this is uncommitted
+				case <-written.read.Wait():
+				case <-ctx.Done():
 				}
 			}
 			if giveUp {

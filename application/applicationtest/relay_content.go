@@ -47,7 +47,7 @@ func rolledBackUnpublished(ctx context.Context, f RelayFixture) error {
 		var want []eventlog.Record
 		for i := range 10 {
 			err := rollingBack(ctx, f.Store, func(tx eventlog.Tx) error {
-				return tx.Append(ctx, on(topic, event("rolled back", 1), message("rolled back")))
+				return tx.Append(ctx, on(topic, event(fmt.Sprint("rolled back ", i), 1), message("rolled back")))
 			})
 			committed := on(topic, event(fmt.Sprint("committed ", i), 1))
 			if err := errors.Join(err, appendAll(ctx, f.Store, committed...)); err != nil {
