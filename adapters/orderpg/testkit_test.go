@@ -1,6 +1,7 @@
 package orderpg_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/tenon-go/tenon/adapters/orderpg/orderpgtest"
 	"github.com/tenon-go/tenon/adapters/postgres"
 	"github.com/tenon-go/tenon/application/eventlog"
+	"github.com/tenon-go/tenon/application/projection"
 	"github.com/tenon-go/tenon/domain"
 	"github.com/tenon-go/tenon/domain/order"
 )
@@ -101,4 +103,34 @@ func noMismatches(t testing.TB, db *postgres.DB, tables ...orderpgtest.Table) {
 	for _, m := range found {
 		t.Error(m)
 	}
+}
+
+// appendToLog appends events to the log, without any state.
+func appendToLog(t testing.TB, db *postgres.DB, events []projection.Event) {
+	t.Helper()
+	records := make([]eventlog.Record, len(events))
+	for i, e := range events {
+		payload, err := json.Marshal(e.Event)
+		check(t, err)
+		records[i] = e.Record
+		records[i].Topic, records[i].Type, records[i].SchemaVersion = topic, typeOf(e.Event), 1
+		records[i].Payload, records[i].RecordedAt = payload, at(0)
+	}
+	check(t, within(t, db, func(tx eventlog.Tx) error { return tx.Append(t.Context(), records) }))
+}
+
+func typeOf(e domain.Event) string {
+	switch e.(type) {
+	case order.Created:
+		return order.TypeCreated
+	case order.Confirmed:
+		return order.TypeConfirmed
+	case order.Shipped:
+		return order.TypeShipped
+	case order.Delivered:
+		return order.TypeDelivered
+	case order.Cancelled:
+		return order.TypeCancelled
+	}
+	return ""
 }

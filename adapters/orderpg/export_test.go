@@ -1,0 +1,4 @@
+package orderpg
+
+// ListQuery lets tests look at the plans of the list's statements.
+var ListQuery = listQuery
