@@ -72,7 +72,7 @@ func (l *DirLock) Unlock() error {
 	}
 	f := l.file
 	l.file = nil
-	if err := errors.Join(f.Truncate(0), f.Close()); err != nil {
+	if err := errors.Join(f.Truncate(0), funlock(f), f.Close()); err != nil {
 		return fmt.Errorf("unlock data directory: %w", err)
 	}
 	return nil

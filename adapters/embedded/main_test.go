@@ -16,7 +16,6 @@ import (
 	_ "github.com/lib/pq"
 
 	"github.com/tenon-go/tenon/adapters/embedded"
-	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
 	"github.com/tenon-go/tenon/adapters/embedded/internal/child"
 )
 
@@ -27,7 +26,8 @@ func TestMain(m *testing.M) {
 	if dir, ok := os.LookupEnv(holderEnv); ok {
 		hold(dir)
 	}
-	embeddedtest.Main(m)
+	m.Run()
+	removeSeed()
 }
 
 func hold(dir string) {
@@ -78,8 +78,8 @@ func kill(t testing.TB, p *child.Process) {
 	<-p.Done()
 }
 
-// dataDir returns a directory that every user can enter, in memory if possible. t.TempDir is neither.
-func dataDir(t testing.TB) string {
+// emptyDir returns a directory that every user can enter, in memory if possible. t.TempDir is neither.
+func emptyDir(t testing.TB) string {
 	t.Helper()
 	base := os.TempDir()
 	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {

@@ -19,6 +19,10 @@ func flock(f *os.File) error {
 	return err
 }
 
+// funlock unlocks at once. Closing the file is not enough: a process that another goroutine is starting
+// holds a copy of it, and with it the lock, until it runs its program.
+func funlock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
+
 // owner returns the user and group that own path.
 func owner(path string) (uid, gid uint32, err error) {
 	info, err := os.Lstat(path)

@@ -80,7 +80,7 @@ func TestKilledParentTakesTheServerAlong(t *testing.T) {
 
 func TestStartAfterKilledParentHasItsData(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := emptyDir(t)
 	for round := 1; round <= 3; round++ {
 		holder, url := startHolder(t, os.Args[0], dir, nil)
 		if got := addRow(t, url); got != round {

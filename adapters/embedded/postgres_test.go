@@ -51,7 +51,7 @@ func TestStopEndsOpenConnections(t *testing.T) {
 
 func TestURLForNamesTheDatabase(t *testing.T) {
 	t.Parallel()
-	p := start(t, embedded.PostgresConfig{DataDir: dataDir(t), Database: "mine"})
+	p := start(t, embedded.PostgresConfig{DataDir: emptyDir(t), Database: "mine"})
 	for url, want := range map[string]string{p.URL(): "mine", p.URLFor("postgres"): "postgres"} {
 		var got string
 		if err := connect(t, url).QueryRow("SELECT current_database()").Scan(&got); err != nil || got != want {
@@ -120,7 +120,7 @@ func TestWrongParameterGivesTheServersMessage(t *testing.T) {
 
 func TestInterruptedFirstStartCanBeRepeated(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := emptyDir(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error)
 	go func() {

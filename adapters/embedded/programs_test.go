@@ -48,7 +48,11 @@ func TestProgramsWithoutInitdbAreNoServer(t *testing.T) {
 
 func TestMissingProgramsSayHowToInstallThem(t *testing.T) {
 	t.Parallel()
-	_, err := StartPostgres(t.Context(), PostgresConfig{DataDir: t.TempDir(), BinDir: "/nonexistent"})
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil { // or the cluster goes elsewhere
+		t.Fatal(err)
+	}
+	_, err := StartPostgres(t.Context(), PostgresConfig{DataDir: dir, BinDir: "/nonexistent"})
 	if !errors.Is(err, ErrNoPrograms) {
 		t.Fatalf("start without programs: %v, want ErrNoPrograms", err)
 	}

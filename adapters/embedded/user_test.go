@@ -21,7 +21,7 @@ const nobody = 65534
 func TestServerOfRootRunsUnderAnotherUser(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	dir := dataDir(t)
+	dir := emptyDir(t)
 	start(t, embedded.PostgresConfig{DataDir: dir})
 	if owner := ownerOf(t, filepath.Join(dir, "postgres")); owner.Uid == 0 {
 		t.Error("the cluster belongs to root")
@@ -92,7 +92,7 @@ func TestMovedDataDirectoryFindsItsCluster(t *testing.T) {
 func TestOrdinaryUserSurvivesKilledParent(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	dir := dataDir(t)
+	dir := emptyDir(t)
 	data := filepath.Join(dir, "data")
 	if err := os.Mkdir(data, 0o700); err != nil {
 		t.Fatal(err)
