@@ -1,0 +1,169 @@
+package relay_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
+	"github.com/tenon-go/tenon/adapters/kafka"
+	"github.com/tenon-go/tenon/adapters/postgres"
+	"github.com/tenon-go/tenon/adapters/relay"
+	"github.com/tenon-go/tenon/application/relaying"
+)
+
+// patience bounds every wait of the tests: long enough for a busy machine, and never waited out by a test that passes.
+const patience = 60 * time.Second
+
+func torture() bool { return os.Getenv("TENON_TORTURE") != "" }
+
+// must takes the results of a call and returns what gives the value to a test, or fails it: must(f())(t).
+func must[V any](v V, err error) func(testing.TB) V {
+	return func(t testing.TB) V {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// waitFor polls until condition is true, and fails the test when that takes too long.
+func waitFor(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.After(patience)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("waited too long for: %s", what)
+		}
+	}
+}
+
+func migrate(url string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	db, err := postgres.Open(ctx, postgres.Config{URL: url})
+	if err != nil {
+		return err
+	}
+	return errors.Join(postgres.Migrate(ctx, db, postgres.KernelSchema()), db.Close())
+}
+
+// database returns the URL of a migrated database of the test's own.
+func database(t testing.TB) string {
+	t.Helper()
+	return embeddedtest.DatabaseFrom(t, "kernel", migrate)
+}
+
+func open(t testing.TB, url string) *postgres.DB {
+	t.Helper()
+	db := must(postgres.Open(t.Context(), postgres.Config{URL: url}))(t)
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return db
+}
+
+// newRelay returns a relay from db to the broker, as package tenon wires it.
+func newRelay(db *postgres.DB, broker string) (*relay.Watermill, *kafka.Publisher, error) {
+	from, err := postgres.NewSubscriber(db, postgres.SubscriberConfig{Group: postgres.RelayGroup, Unmarshal: relay.Wrap})
+	if err != nil {
+		return nil, nil, err
+	}
+	to, err := kafka.NewPublisher(kafka.Config{Brokers: []string{broker}, Linger: -1})
+	if err != nil {
+		return nil, nil, err
+	}
+	return relay.NewWatermill(relay.Config{Subscriber: from, Publisher: to, Failures: postgres.NewFailures(db)}), to, nil
+}
+
+// published returns the records of a topic as a read_committed consumer finds them, without Watermill's own header.
+func published(ctx context.Context, broker, topic string) (records []*kgo.Record, err error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchMaxWait(10*time.Millisecond), kgo.MetadataMinAge(10*time.Millisecond))
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	topics, err := admin.ListTopics(ctx, topic)
+	if err != nil || !topics.Has(topic) {
+		return nil, err
+	}
+	ends, err := admin.ListCommittedOffsets(ctx, topic)
+	if err = errors.Join(err, ends.Error()); err != nil {
+		return nil, err
+	}
+	want := int64(0)
+	begin := make(map[int32]kgo.Offset)
+	ends.Each(func(o kadm.ListedOffset) {
+		want += o.Offset
+		begin[o.Partition] = kgo.NewOffset().At(0)
+	})
+	client.AddConsumePartitions(map[string]map[int32]kgo.Offset{topic: begin})
+	for int64(len(records)) < want {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			return nil, fmt.Errorf("read %s: %w", topic, err)
+		}
+		records = append(records, fetches.Records()...)
+	}
+	return records, nil
+}
+
+// headersOf returns the record's headers that are Tenon's.
+func headersOf(r *kgo.Record) []relaying.Header {
+	var all []relaying.Header
+	for _, h := range r.Headers {
+		if h.Key != "_watermill_message_uuid" {
+			all = append(all, relaying.Header{Name: h.Key, Value: string(h.Value)})
+		}
+	}
+	return all
+}
+
+func header(r *kgo.Record, name string) string {
+	for _, h := range r.Headers {
+		if h.Key == name {
+			return string(h.Value)
+		}
+	}
+	return ""
+}
+
+// breakLog lets nobody into the database, nor stay, until the function it returns is called.
+func breakLog(t testing.TB, dsn string) (mend func()) {
+	t.Helper()
+	u := must(url.Parse(dsn))(t)
+	name := u.Path[1:]
+	u.Path = "/template1"
+	admin := must(sql.Open("postgres", u.String()))(t)
+	run := func(query string) {
+		t.Helper()
+		if _, err := admin.ExecContext(context.WithoutCancel(t.Context()), query); err != nil {
+			t.Errorf("%s: %v", query, err)
+		}
+	}
+	run(`ALTER DATABASE "` + name + `" ALLOW_CONNECTIONS false`)
+	run(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '` + name + `'`)
+	return func() {
+		run(`ALTER DATABASE "` + name + `" ALLOW_CONNECTIONS true`)
+		if err := admin.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
