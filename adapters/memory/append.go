@@ -67,10 +67,11 @@ func (tx *Tx) lockStreams(ctx context.Context, streams []stream, mode lockMode) 
 
 // add gives the record its position, long before others can see it.
 func (tx *Tx) add(r *eventlog.Record) error {
-	if !r.IsMessage() {
-		if head := tx.head(streamOf(r)); r.Version <= head {
+	if s := streamOf(r); !r.IsMessage() {
+		if head := tx.head(s); r.Version <= head {
 			return &domain.ConflictError{Type: r.AggregateType, ID: r.AggregateID, Expected: r.Version - 1, Actual: head}
 		}
+		tx.heads[s] = r.Version
 	}
 	added := clone(r)
 	added.RecordedAt = r.RecordedAt.UTC().Truncate(time.Microsecond)
@@ -82,10 +83,8 @@ func (tx *Tx) add(r *eventlog.Record) error {
 
 // head returns an aggregate's version as this transaction sees it.
 func (tx *Tx) head(s stream) domain.Version {
-	for _, r := range slices.Backward(tx.pending) {
-		if !r.IsMessage() && streamOf(&r) == s {
-			return r.Version
-		}
+	if own, ok := tx.heads[s]; ok {
+		return own
 	}
 	return tx.log.head(s)
 }

@@ -118,6 +118,7 @@ func (b *Broker) Break() (mend func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.outages++
+	b.changed.Raise() // who waits for records learns of it
 	return sync.OnceFunc(func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()

@@ -58,7 +58,7 @@ func (l *Log) Begin(ctx context.Context) (eventlog.Tx, error) {
 	if err := l.ready(ctx); err != nil {
 		return nil, fmt.Errorf("begin transaction: %w", err)
 	}
-	return &Tx{log: l, dirty: make(map[row]any), ended: make(chan struct{})}, nil
+	return &Tx{log: l, heads: make(map[stream]domain.Version), dirty: make(map[row]any), ended: make(chan struct{})}, nil
 }
 
 // Break starts an outage: until mend is called everything gives eventlog.ErrUnavailable, and transactions that are open can't

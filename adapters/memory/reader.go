@@ -86,27 +86,33 @@ func (l *Log) stream(ctx context.Context, tx eventlog.Tx, s stream, after domain
 	if err != nil {
 		return nil, err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err := l.ready(ctx); err != nil {
-		return nil, err
+	var records []eventlog.Record
+	if ours == nil {
+		err = l.look(ctx, func() error {
+			records = l.committedSince(s, after)
+			return nil
+		})
+		return records, err
 	}
+	err = ours.do(ctx, func() error {
+		records = l.committedSince(s, after)
+		for i := range ours.pending {
+			if r := &ours.pending[i]; !r.IsMessage() && streamOf(r) == s && r.Version > after {
+				records = append(records, clone(r))
+			}
+		}
+		return nil
+	})
+	return records, err
+}
+
+// committedSince returns the aggregate's events above the version. The caller holds the mutex.
+func (l *Log) committedSince(s stream, after domain.Version) []eventlog.Record {
 	var records []eventlog.Record
 	for _, i := range l.streams[s] {
 		if l.committed[i].Version > after {
 			records = append(records, clone(&l.committed[i]))
 		}
 	}
-	if ours == nil {
-		return records, nil
-	}
-	if ours.done {
-		return nil, errDone
-	}
-	for i := range ours.pending {
-		if r := &ours.pending[i]; !r.IsMessage() && streamOf(r) == s && r.Version > after {
-			records = append(records, clone(r))
-		}
-	}
-	return records, nil
+	return records
 }

@@ -6,12 +6,14 @@ import (
 	"fmt"
 
 	"github.com/tenon-go/tenon/application/eventlog"
+	"github.com/tenon-go/tenon/domain"
 )
 
 // Tx is a transaction of a [Log]. Its records and rows become visible when it commits.
 type Tx struct {
 	log     *Log
 	pending []eventlog.Record
+	heads   map[stream]domain.Version // of the aggregates in pending
 	dirty   map[row]any // rows written; deleted{} where a row was removed
 
 	// Guarded by the log's mutex, for other transactions look at them.
