@@ -1,0 +1,95 @@
+package tenon
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tenon-go/tenon/adapters/kafka"
+	"github.com/tenon-go/tenon/adapters/postgres"
+	"github.com/tenon-go/tenon/adapters/relay"
+	"github.com/tenon-go/tenon/application/codec"
+	"github.com/tenon-go/tenon/application/projection"
+)
+
+// wireKafka makes the relay and a runner for every read model.
+func (a *App) wireKafka(w *wired, c codec.Codec, brokers []string, projections []projection.Projection) (err error) {
+	cfg := kafka.Config{Brokers: brokers, Logger: a.log}
+	if w.admin, err = kafka.NewAdmin(cfg); err != nil {
+		return err
+	}
+	w.closers = append(w.closers, done(w.admin.Close))
+	if a.has(RoleRelay) && a.cfg.Relay == "watermill" {
+		if err := a.wireRelay(w, cfg); err != nil {
+			return err
+		}
+	}
+	if !a.has(RoleProjections) {
+		return nil
+	}
+	for _, p := range projections {
+		if err := a.wireProjection(w, c, cfg, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *App) wireProjection(w *wired, c codec.Codec, cfg kafka.Config, p projection.Projection) error {
+	// A version is a group of its own: it reads everything again.
+	group := fmt.Sprintf("tenon.%s.v%d", p.Name, p.Version)
+	letters, err := kafka.NewDeadLetters(cfg, kafka.DeadLettersConfig{Group: group})
+	if err != nil {
+		return err
+	}
+	w.closers = append(w.closers, done(letters.Close))
+	runner, err := projection.NewRunner(projection.RunnerConfig{
+		Projection: p, Store: w.db, Checkpoints: w.db, Codec: c, DeadLetters: letters, Logger: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	source, err := kafka.NewSource(cfg, kafka.SourceConfig{Group: group, Topics: p.Topics})
+	if err != nil {
+		return err
+	}
+	w.topics = append(w.topics, p.Topics...)
+	w.metrics.MustRegister(projectionMetrics(p, runner)...)
+	w.projections = append(w.projections, newLoop("projection "+p.Name,
+		func(ctx context.Context) error { return runner.Run(ctx, source) }, runner.Health))
+	return nil
+}
+
+func (a *App) wireRelay(w *wired, cfg kafka.Config) error {
+	publisher, err := kafka.NewPublisher(cfg)
+	if err != nil {
+		return err
+	}
+	w.closers = append(w.closers, publisher.Close)
+	subscriber, err := postgres.NewSubscriber(w.db, postgres.SubscriberConfig{
+		Group: "relay", Unmarshal: relay.Wrap, Signal: w.db.Signal(), Logger: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	w.closers = append(w.closers, subscriber.Close)
+	r := relay.NewWatermill(relay.Config{
+		Subscriber: subscriber, Publisher: &topicMaker{Publisher: publisher, ensure: a.ensureTopic(w.admin)},
+		Failures: postgres.NewFailures(w.db), Logger: a.log,
+	})
+	w.relay = newLoop("relay", r.Run, r.Health)
+	return nil
+}
+
+// ensureTopic returns a function that makes a topic with the configured partitions if it doesn't exist.
+func (a *App) ensureTopic(admin *kafka.Admin) func(topic string) error {
+	return func(topic string) error {
+		ctx, cancel := context.WithTimeout(context.Background(), ensureTimeout)
+		defer cancel()
+		return admin.EnsureTopics(ctx, a.topicSpecs([]string{topic})...)
+	}
+}
+
+// done makes a closer of a function that can't fail.
+func done(f func()) func() error {
+	return func() error { f(); return nil }
+}

@@ -1,0 +1,158 @@
+package tenon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/tenon-go/tenon/adapters/kafka"
+	"github.com/tenon-go/tenon/adapters/postgres"
+	"github.com/tenon-go/tenon/application"
+	"github.com/tenon-go/tenon/application/projection"
+	"github.com/tenon-go/tenon/ports/httpport"
+)
+
+// wired is the object graph of a running program. Nothing in it has connected to anything when it is made.
+type wired struct {
+	db          *postgres.DB
+	admin       *kafka.Admin // nil without brokers
+	server      *httpport.Server
+	gate        *gate
+	relay       *loop // nil without RoleRelay
+	projections []*loop
+	topics      []string // that projections read
+
+	metrics *prometheus.Registry
+	closers []func() error
+}
+
+func (w *wired) close() error {
+	var errs []error
+	for _, c := range slices.Backward(w.closers) {
+		errs = append(errs, c())
+	}
+	return errors.Join(errs...)
+}
+
+// wire builds the graph: server, contexts, mediator, then what talks to Kafka.
+func (a *App) wire(db *postgres.DB, brokers []string) (_ *wired, err error) {
+	w := &wired{db: db, gate: newGate(), metrics: prometheus.NewRegistry()}
+	w.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.close())
+		}
+	}()
+	if w.server, err = a.newServer(w, a.cfg.HTTPAddr); err != nil {
+		return nil, err
+	}
+	w.closers = append(w.closers, w.server.Close)
+	api := w.server.API()
+	if !a.has(RoleAPI) {
+		// The contexts wire their routes all the same, onto a server that never listens.
+		spare, err := a.newServer(&wired{db: db, gate: w.gate, metrics: prometheus.NewRegistry()}, a.cfg.HTTPAddr)
+		if err != nil {
+			return nil, err
+		}
+		api = spare.API()
+	}
+	api.UseMiddleware(w.gate.middleware(api))
+	b := application.NewBuilder(application.Config{Store: db, Logger: a.log})
+	b.Use(application.Validation)
+	projections, err := a.wireContexts(b, w, api)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := b.Build(); err != nil {
+		return nil, err
+	}
+	if len(brokers) == 0 {
+		return w, nil
+	}
+	return w, a.wireKafka(w, b.Codec(), brokers, projections)
+}
+
+// wireContexts lets every context build its parts and returns their read models.
+func (a *App) wireContexts(b *application.Builder, wd *wired, api huma.API) ([]projection.Projection, error) {
+	var all []projection.Projection
+	var errs []error
+	for _, c := range a.contexts {
+		w := &Wiring{Builder: b, DB: wd.db, API: api, Metrics: wd.metrics, Logger: a.log.With("context", c.Name), values: a.cfg.values}
+		if err := c.Wire(w); err != nil {
+			errs = append(errs, fmt.Errorf("context %s: %w", c.Name, err))
+		}
+		all = append(all, w.projections...)
+	}
+	return all, errors.Join(errs...)
+}
+
+func (a *App) newServer(w *wired, addr string) (*httpport.Server, error) {
+	checks := []httpport.Check{
+		{Name: "start", Run: w.gate.check},
+		{Name: "postgres", Run: w.db.Ping},
+	}
+	if a.has(RoleRelay) || a.has(RoleProjections) {
+		checks = append(checks, httpport.Check{Name: "kafka", Run: func(ctx context.Context) error { return w.admin.Check(ctx) }})
+	}
+	if a.has(RoleRelay) {
+		checks = append(checks, httpport.Check{Name: "relay", Run: func(context.Context) error { return w.relay.check() }})
+	}
+	if a.has(RoleProjections) {
+		checks = append(checks, httpport.Check{Name: "projections", Run: func(context.Context) error {
+			var errs []error
+			for _, p := range w.projections {
+				errs = append(errs, p.check())
+			}
+			return errors.Join(errs...)
+		}})
+	}
+	return httpport.New(httpport.Config{
+		Addr: addr, Logger: a.log, Checks: checks, Title: "Tenon", Version: version().number,
+		Metrics: w.metrics, StopTimeout: a.cfg.ShutdownTimeout,
+	})
+}
+
+// loop is something that runs in the background until it is told to stop.
+type loop struct {
+	name   string
+	run    func(context.Context) error
+	health func() error
+	ended  chan error // holds what ended it although it wasn't told to stop
+}
+
+func newLoop(name string, run func(context.Context) error, health func() error) *loop {
+	return &loop{name: name, run: run, health: health, ended: make(chan error, 1)}
+}
+
+// do runs the loop. One that can't go on without a person stays down, which its check tells; the rest of the program
+// goes on.
+func (l *loop) do(ctx context.Context, log *slog.Logger) {
+	err := l.run(ctx)
+	if ctx.Err() != nil && err == nil {
+		return
+	}
+	if err == nil {
+		err = errors.New("ended without being told to")
+	}
+	log.Error("stopped and needs somebody's attention", "loop", l.name, "error", err)
+	l.ended <- err
+}
+
+func (l *loop) check() error {
+	select {
+	case err := <-l.ended:
+		l.ended <- err
+		return fmt.Errorf("%s is down: %w", l.name, err)
+	default:
+		if err := l.health(); err != nil {
+			return fmt.Errorf("%s: %w", l.name, err)
+		}
+		return nil
+	}
+}
