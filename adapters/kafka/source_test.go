@@ -1,0 +1,121 @@
+package kafka_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/tenon-go/tenon/application/applicationtest"
+	"github.com/tenon-go/tenon/application/projection"
+)
+
+func TestSourceAppliesEveryEventOnceAndInOrder(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.produce(records(10, 1, 50)...)
+	src, runner := r.source(nil), r.runner(nil)
+	stop := r.start(src, runner)
+	r.wantApplied(10, 50)
+	r.produce(records(10, 51, 60)...)
+	r.wantApplied(10, 60)
+	if err := stop(); err != nil {
+		t.Errorf("Run after its context ended: %v, want nil", err)
+	}
+	if got := runner.Stats(); got.Applied != 600 || got.DeadLettered != 0 {
+		t.Errorf("stats %+v, want 600 applied and none dead-lettered", got)
+	}
+}
+
+func TestSourceGoesOnWhereItsPredecessorStopped(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for last := 10; last <= 50; last += 10 {
+		r.produce(records(5, last-9, last)...)
+		stop := r.start(r.source(nil), r.runner(nil))
+		r.wantApplied(5, last)
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// staleStart claims once per partition that nothing was applied yet, as an owner does that read the checkpoint too early.
+type staleStart struct {
+	projection.Handler
+	told map[projection.Partition]bool
+}
+
+func (h *staleStart) Start(ctx context.Context, p projection.Partition) (int64, error) {
+	if !h.told[p] {
+		h.told[p] = true
+		return projection.None, nil
+	}
+	return h.Handler.Start(ctx, p)
+}
+
+func TestSourceRedeliveryHasNoEffect(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.produce(records(9, 1, 30)...)
+	stop := r.start(r.source(nil), r.runner(nil))
+	r.wantApplied(9, 30)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	r.start(r.source(nil), &staleStart{Handler: r.runner(nil), told: make(map[projection.Partition]bool)})
+	r.produce(records(9, 31, 40)...)
+	r.wantApplied(9, 40)
+}
+
+// failing is a handler that refuses one of the calls.
+type failing struct {
+	projection.Handler
+	start, handle error
+}
+
+func (h failing) Start(ctx context.Context, p projection.Partition) (int64, error) {
+	if h.start != nil {
+		return 0, h.start
+	}
+	return h.Handler.Start(ctx, p)
+}
+
+func (h failing) Handle(ctx context.Context, p projection.Partition, from int64, batch []projection.Delivery) (int64, error) {
+	if h.handle != nil {
+		return 0, h.handle
+	}
+	return h.Handler.Handle(ctx, p, from, batch)
+}
+
+func TestSourceRunEndsWithTheHandlersError(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	for name, h := range map[string]failing{"Start": {start: broken}, "Handle": {handle: broken}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.produce(records(3, 1, 1)...)
+			h.Handler = r.runner(nil)
+			if err := r.source(nil).Run(t.Context(), h); !errors.Is(err, broken) {
+				t.Errorf("Run: %v, want the handler's error", err)
+			}
+		})
+	}
+}
+
+func TestSourceHealthFollowsMembership(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	src := r.source(nil)
+	if src.Health() == nil {
+		t.Error("Health before Run is nil")
+	}
+	stop := r.start(src, r.runner(nil))
+	applicationtest.Eventually(t, src.Health)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if src.Health() == nil {
+		t.Error("Health after Run is nil")
+	}
+}
