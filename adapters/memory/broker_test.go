@@ -3,6 +3,7 @@ package memory_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -100,7 +101,7 @@ func TestDeadLetterKeepsTheOriginal(t *testing.T) {
 	if err != nil || len(copies) != 1 {
 		t.Fatalf("%d copies, error %v", len(copies), err)
 	}
-	want := append(original,
+	want := append(slices.Clone(original),
 		relaying.Header{Name: "error", Value: "division by zero"},
 		relaying.Header{Name: "original-topic", Value: "t"},
 		relaying.Header{Name: "failed-at", Value: clock.Now().Format(time.RFC3339)})

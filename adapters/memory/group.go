@@ -60,7 +60,6 @@ func (b *Broker) assignment(s *Source) (partitions []projection.Partition, rebal
 		t := b.topic(name)
 		for n := range t.partitions {
 			if readers[n%len(readers)] == s {
-				//nolint:gosec // a number of partitions
 				partitions = append(partitions, projection.Partition{Topic: name, ID: t.id, Number: int32(n)})
 			}
 		}

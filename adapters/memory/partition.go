@@ -82,8 +82,8 @@ func murmur2(data []byte) uint32 {
 		k := binary.LittleEndian.Uint32(data) * m
 		h = h*m ^ (k^k>>r)*m
 	}
-	for i := len(data) - 1; i >= 0; i-- {
-		h ^= uint32(data[i]) << (8 * i)
+	for i, c := range slices.Backward(data) {
+		h ^= uint32(c) << (8 * i)
 		if i == 0 {
 			h *= m
 		}

@@ -39,7 +39,7 @@ func (l *ledger) Handle(ctx context.Context, p projection.Partition, from int64,
 	if err != nil {
 		return 0, err
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	defer tx.Rollback()
 	next := batch[len(batch)-1].Offset + 1
 	if err := l.checkpoints.Advance(ctx, tx, "ledger", 1, p, from, next); err != nil {
 		return 0, err

@@ -90,7 +90,7 @@ func countUp(ctx context.Context, log *memory.Log, table *memory.Table[int]) err
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	defer tx.Rollback()
 	if err := table.Lock(ctx, tx, "count"); err != nil {
 		return err
 	}

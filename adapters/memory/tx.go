@@ -14,7 +14,7 @@ type Tx struct {
 	log     *Log
 	pending []eventlog.Record
 	heads   map[stream]domain.Version // of the aggregates in pending
-	dirty   map[row]any // rows written; deleted{} where a row was removed
+	dirty   map[row]any               // rows written; deleted{} where a row was removed
 
 	// Guarded by the log's mutex, for other transactions look at them.
 	held    []resource

@@ -70,7 +70,7 @@ func follow(ctx context.Context, r eventlog.Reader, read *eventlog.Signal, done 
 
 // write runs units with pseudo-random contents; those that lose against another writer are given up.
 func write(ctx context.Context, f StoreFixture, written *ledger, seed uint64, units int) error {
-	random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // the same contents in every run
+	random := rand.New(rand.NewPCG(seed, 1)) // the same contents in every run
 	for range units {
 		records, err := nextUnit(ctx, f.Streams, random)
 		if err != nil {

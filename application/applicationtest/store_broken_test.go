@@ -88,8 +88,7 @@ func swallowConflicts(_ *memory.Log, tx eventlog.Tx) eventlog.Tx {
 func bareConflicts(_ *memory.Log, tx eventlog.Tx) eventlog.Tx {
 	return &brokenTx{Tx: tx, append: func(ctx context.Context, records []eventlog.Record) error {
 		err := tx.Append(ctx, records)
-		var conflict *domain.ConflictError
-		if errors.As(err, &conflict) {
+		if conflict, ok := errors.AsType[*domain.ConflictError](err); ok {
 			conflict.Actual = -1
 		}
 		return err
