@@ -84,6 +84,9 @@ func TestPlaceRefuses(t *testing.T) {
 		"line beyond 64 bits": {id, customer, change(0, func(i *order.Item) {
 			*i = order.Item{"pen", order.MaxQuantity, euros(tooMuch)}
 		}), []string{"items"}},
+		"line that wraps round to 4483.84": {id, customer, change(0, func(i *order.Item) {
+			*i = order.Item{"pen", 1_000_000, euros(18_446_744_073_710)}
+		}), []string{"items"}},
 		"everything at once": {"x", "", change(1, func(i *order.Item) { *i = order.Item{} }), []string{
 			"id", "customerId", "items[1].productId", "items[1].quantity", "items[1].currency",
 		}},
