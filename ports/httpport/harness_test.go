@@ -90,17 +90,22 @@ func (s *service) send(method, path, body string, headers ...string) answer {
 
 func (s *service) do(r *http.Request) answer {
 	s.t.Helper()
+	a, err := try(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return a
+}
+
+func try(r *http.Request) (answer, error) {
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(r)
 	if err != nil {
-		s.t.Fatal(err)
+		return answer{}, err
 	}
 	defer resp.Body.Close()
 	content, err := io.ReadAll(resp.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return answer{resp.StatusCode, resp.Header, string(content)}
+	return answer{resp.StatusCode, resp.Header, string(content)}, err
 }
 
 // problem checks that a is problem details of that status and type, and returns it. No name: of no type but its status.

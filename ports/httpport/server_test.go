@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,16 +44,29 @@ func serve(t *testing.T, cfg httpport.Config, h func(ctx context.Context) error)
 	return s, stop
 }
 
-// get sends a request in the background.
+// get sends a request in the background. No answer has the status 0 and says why.
 func (s *service) get(path string) <-chan answer {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, s.url+path, http.NoBody)
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	result := make(chan answer, 1)
-	go func() { result <- s.send(http.MethodGet, path, "") }()
+	go func() {
+		a, err := try(r)
+		if err != nil {
+			a = answer{body: err.Error()}
+		}
+		result <- a
+	}()
 	return result
 }
 
 func TestStopFinishesWhatIsInHand(t *testing.T) {
 	t.Parallel()
 	entered, leave := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(leave) })
+	defer release()
 	var ended error
 	s, stop := serve(t, httpport.Config{}, func(ctx context.Context) error {
 		close(entered)
@@ -76,7 +90,7 @@ func TestStopFinishesWhatIsInHand(t *testing.T) {
 		t.Fatalf("stopped with a request in hand: %v", err)
 	default:
 	}
-	close(leave)
+	release()
 	if a := <-result; a.status != 200 || ended != nil {
 		t.Errorf("the request in hand got %d, its context %v", a.status, ended)
 	}
