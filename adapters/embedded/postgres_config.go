@@ -42,6 +42,8 @@ func (c *PostgresConfig) arguments(data string, port int) []string {
 	if c.Volatile {
 		set("fsync", "off")
 		set("full_page_writes", "off")
+		// A query gone wild must not fill the memory that the data is in.
+		set("temp_file_limit", "512MB")
 		// Other kinds of shared memory outlive a killed server that is not started again.
 		set("dynamic_shared_memory_type", "mmap")
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/tenon-go/tenon/adapters/embedded"
+	"github.com/tenon-go/tenon/adapters/embedded/internal/child"
 )
 
 func TestCommittedDataSurvivesKill(t *testing.T) {
@@ -75,7 +76,7 @@ func TestKilledParentTakesTheServerAlong(t *testing.T) {
 	holder, url := startHolder(t, os.Args[0], dir, nil)
 	addRow(t, url)
 	kill(t, holder)
-	eventually(t, "the server of a killed parent ends", func() bool { return connect(t, url).Ping() != nil })
+	eventually(t, "the server of a killed parent ends", func() bool { return !listens(t, url) })
 }
 
 func TestStartAfterKilledParentHasItsData(t *testing.T) {
@@ -110,7 +111,7 @@ func TestLeftoverServerIsReplaced(t *testing.T) {
 	}
 	// Nobody waits for it before the end: it stays a zombie, as under a slow pid 1.
 	defer leftover.Wait() //nolint:errcheck // ended by a signal
-	eventually(t, "the leftover server answers", func() bool { return connect(t, p.URL()).Ping() == nil })
+	eventually(t, "the leftover server listens", func() bool { return listens(t, p.URL()) })
 
 	p = start(t, embedded.PostgresConfig{DataDir: dir})
 	if got := addRow(t, p.URL()); got != 2 {
@@ -127,25 +128,7 @@ func TestRestartEndsOrphanedBackends(t *testing.T) {
 	dir := dataDir(t)
 	p := start(t, embedded.PostgresConfig{DataDir: dir})
 	addRow(t, p.URL())
-	conn, err := connect(t, p.URL()).Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var busy int
-	if err := conn.QueryRowContext(t.Context(), "SELECT pg_backend_pid()").Scan(&busy); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error)
-	go func() {
-		_, err := conn.ExecContext(t.Context(), "SELECT sum(n) FROM generate_series(1, 1e15) n")
-		ended <- err
-	}()
-	observer := connect(t, p.URL())
-	eventually(t, "the backend computes", func() bool {
-		var n int
-		err := observer.QueryRow("SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND state = 'active'", busy).Scan(&n)
-		return err == nil && n == 1
-	})
+	ended := keepBusy(t, p.URL())
 	crashed := p.Done()
 	if err := syscall.Kill(serverPID(t, dir), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -154,15 +137,44 @@ func TestRestartEndsOrphanedBackends(t *testing.T) {
 	if err := p.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-ended; err == nil {
-		t.Error("the orphaned backend has finished its query")
+	if err := <-ended; err == nil || strings.Contains(err.Error(), "timeout") {
+		t.Errorf("end of the orphaned backend: %v, want that it was killed", err)
 	}
 	if got := addRow(t, p.URL()); got != 2 {
 		t.Errorf("rows: %d, want 2", got)
 	}
 }
 
-// The pid of a server that died long ago may belong to anybody now: here to this test.
+// keepBusy has a backend compute until it is killed and returns how it ended. The backend needs no
+// memory and gives up after a while: where the code under test fails, nobody else would end it.
+func keepBusy(t testing.TB, url string) <-chan error {
+	t.Helper()
+	conn, err := connect(t, url).Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	if err := conn.QueryRowContext(t.Context(), "SELECT pg_backend_pid()").Scan(&pid); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.ExecContext(t.Context(), "SET statement_timeout = '20s'"); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := conn.ExecContext(t.Context(), "DO $$ BEGIN LOOP NULL; END LOOP; END $$")
+		ended <- err
+	}()
+	observer := connect(t, url)
+	eventually(t, "the backend computes", func() bool {
+		var n int
+		const busy = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND state = 'active' AND query LIKE 'DO%'"
+		return observer.QueryRow(busy, pid).Scan(&n) == nil && n == 1
+	})
+	return ended
+}
+
+// The pid of a server that died long ago may belong to anybody now.
 func TestForeignProcessInPIDFileIsSpared(t *testing.T) {
 	t.Parallel()
 	dir := dataDir(t)
@@ -176,11 +188,34 @@ func TestForeignProcessInPIDFileIsSpared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	bystander := startBystander(t, filepath.Dir(path))
 	_, rest, _ := strings.Cut(string(raw), "\n")
-	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"+rest), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(strconv.Itoa(bystander.PID())+"\n"+rest), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	start(t, embedded.PostgresConfig{DataDir: dir})
+	select {
+	case <-bystander.Done():
+		t.Errorf("the bystander has ended: %v", bystander.Err())
+	default:
+	}
+}
+
+// startBystander starts a process of the server's user in the server's directory that is no server.
+func startBystander(t testing.TB, dir string) *child.Process {
+	t.Helper()
+	cmd := exec.Command("sleep", "1000")
+	cmd.Dir = dir
+	var as *child.User
+	if c := ownerOf(t, dir); c != nil {
+		as = &child.User{UID: c.Uid, GID: c.Gid}
+	}
+	bystander, err := child.Start(cmd, syscall.SIGKILL, as)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { kill(t, bystander) })
+	return bystander
 }
 
 func serverPID(t testing.TB, dir string) int {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/tenon-go/tenon/adapters/embedded"
@@ -19,31 +18,38 @@ type runDir struct {
 	lock *embedded.DirLock
 }
 
-// newRunDir makes a run directory, and removes stale ones. Both happen under the lock of the common
-// parent, or a directory that is being made would look stale.
+// newRunDir makes a run directory, and removes stale ones. Stale is what nobody has locked, so making and
+// locking happen under the lock of the common parent.
 func newRunDir(ctx context.Context) (*runDir, error) {
 	base := baseDir()
 	lock, err := waitLock(ctx, base)
 	if err != nil {
 		return nil, err
 	}
-	defer lock.Unlock() //nolint:errcheck // the kernel drops it at the latest when the process ends
-	if err := os.Chmod(base, 0o755); err != nil {
-		return nil, fmt.Errorf("make a directory for tests: %w", err)
+	stale := lockStale(base)
+	dir, err := makeRunDir(base)
+	if err := errors.Join(err, lock.Unlock()); err != nil {
+		return nil, err
 	}
-	removeStale(base)
+	for _, old := range stale {
+		_ = old.discard() // outside the lock, for it may be large; what stays is left to the next
+	}
+	return dir, nil
+}
+
+func makeRunDir(base string) (*runDir, error) {
 	path, err := os.MkdirTemp(base, "run-")
 	if err != nil {
 		return nil, fmt.Errorf("make a directory for a test: %w", err)
 	}
-	if err := os.Chmod(path, 0o755); err != nil {
+	if err := errors.Join(os.Chmod(base, 0o755), os.Chmod(path, 0o755)); err != nil {
 		return nil, fmt.Errorf("make a directory for a test: %w", err)
 	}
-	own, err := embedded.Lock(path)
+	lock, err := embedded.Lock(path)
 	if err != nil {
 		return nil, err
 	}
-	return &runDir{path: path, lock: own}, nil
+	return &runDir{path: path, lock: lock}, nil
 }
 
 // baseDir is one for each user, in memory where there is enough of it.
@@ -68,24 +74,28 @@ func waitLock(ctx context.Context, dir string) (*embedded.DirLock, error) {
 	}
 }
 
-// removeStale removes what nobody holds. What cannot be removed now is left to the next.
-func removeStale(base string) {
-	entries, err := os.ReadDir(base)
-	if err != nil {
-		return
-	}
-	for _, entry := range entries {
-		path := filepath.Join(base, entry.Name())
-		if !strings.HasPrefix(entry.Name(), "run-") {
-			continue
-		}
+// lockStale locks and returns the run directories that nobody holds.
+func lockStale(base string) []*runDir {
+	paths, _ := filepath.Glob(filepath.Join(base, "run-*"))
+	var stale []*runDir
+	for _, path := range paths {
 		if lock, err := embedded.Lock(path); err == nil {
-			_ = os.RemoveAll(path)
-			_ = lock.Unlock()
+			stale = append(stale, &runDir{path: path, lock: lock})
 		}
 	}
+	return stale
 }
 
+// remove removes the directory under the lock of its parent: without it somebody who looks for stale ones
+// could make a new lock file in it meanwhile.
 func (d *runDir) remove() error {
-	return errors.Join(os.RemoveAll(d.path), d.lock.Unlock())
+	ctx, cancel := startContext()
+	defer cancel()
+	parent, err := waitLock(ctx, filepath.Dir(d.path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.discard(), parent.Unlock())
 }
+
+func (d *runDir) discard() error { return errors.Join(os.RemoveAll(d.path), d.lock.Unlock()) }

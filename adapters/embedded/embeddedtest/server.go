@@ -42,7 +42,7 @@ func startServer(ctx context.Context, opts ...ServerOption) (*embedded.Postgres,
 	if err != nil {
 		return nil, nil, err
 	}
-	cfg := embedded.PostgresConfig{DataDir: dir.path, Volatile: true, Parameters: map[string]string{}}
+	cfg := embedded.PostgresConfig{DataDir: dir.path, Volatile: true, Parameters: frugal()}
 	for _, opt := range opts {
 		opt(&cfg)
 	}
@@ -51,4 +51,13 @@ func startServer(ctx context.Context, opts ...ServerOption) (*embedded.Postgres,
 		return nil, nil, errors.Join(err, dir.remove())
 	}
 	return server, dir, nil
+}
+
+// frugal are settings that keep a runaway test from filling the machine's memory, where the files are.
+func frugal() map[string]string {
+	return map[string]string{
+		"temp_file_limit":        "1GB",
+		"max_wal_size":           "256MB",
+		"max_slot_wal_keep_size": "512MB",
+	}
 }
