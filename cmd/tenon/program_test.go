@@ -25,7 +25,7 @@ type program struct {
 	t    testing.TB
 	cmd  *exec.Cmd
 	out  *output
-	env  map[string]string // what endpoints.env holds
+	env  map[string]string // where it listens: API, PostgreSQL, Kafka
 	dir  string
 	done chan struct{}
 }
@@ -136,6 +136,9 @@ func (p *program) readEndpoints() {
 		if len(f) > 1 && (f[0] == "API" || f[0] == "Health" || f[0] == "PostgreSQL" || f[0] == "Kafka") {
 			p.env[f[0]] = f[1]
 		}
+	}
+	if base, ok := strings.CutSuffix(p.env["Health"], "/readyz"); ok {
+		p.env["API"] = base
 	}
 }
 

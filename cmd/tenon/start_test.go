@@ -145,12 +145,10 @@ func TestRolesApart(t *testing.T) {
 	projections := serve(t, dir, append(own, "TENON_ROLES=projections")...)
 	api.place()
 	api.listed("customer=ada", 1)
-	relay.env["API"] = relay.env["Health"]
 	if strings.Contains(api.out.String(), "Kafka") {
 		t.Errorf("the API alone needs no Kafka, but says:\n%s", api.out)
 	}
 	for _, p := range []*program{relay, projections} {
-		p.env["API"] = strings.TrimSuffix(p.env["Health"], "/readyz")
 		p.want(http.StatusNotFound, http.MethodGet, "/orders", "")
 	}
 }
