@@ -25,6 +25,7 @@ type proxy struct {
 	target   string
 	listener net.Listener
 	next     atomic.Int32
+	meantime func() // runs while a commit that is cut before is held up; may be nil
 	cuts     atomic.Int32
 	asked    chan struct{} // receives when a client asks what became of a transaction
 
@@ -66,12 +67,15 @@ func (p *proxy) accept() {
 		p.mu.Lock()
 		p.conns = append(p.conns, client, server)
 		p.mu.Unlock()
+		var held sync.Mutex // while a commit is held up, the client doesn't see that the server is gone
 		p.pumps.Go(func() {
 			_, _ = io.Copy(client, server)
+			held.Lock()
+			defer held.Unlock()
 			client.Close()
 		})
 		p.pumps.Go(func() {
-			p.pump(client, server)
+			p.pump(client, server, &held)
 			client.Close()
 			server.Close()
 		})
@@ -79,7 +83,7 @@ func (p *proxy) accept() {
 }
 
 // pump forwards to the server. lib/pq writes a message at once, so that a commit comes in one piece.
-func (p *proxy) pump(client, server net.Conn) {
+func (p *proxy) pump(client, server net.Conn, held *sync.Mutex) {
 	buffer := make([]byte, 1<<16)
 	for {
 		n, err := client.Read(buffer)
@@ -92,6 +96,8 @@ func (p *proxy) pump(client, server net.Conn) {
 		}
 		if bytes.Contains(message, []byte("COMMIT\x00")) {
 			if how := cut(p.next.Swap(int32(cutNothing))); how != cutNothing {
+				held.Lock()
+				defer held.Unlock()
 				p.cut(how, client, server, message)
 				return
 			}
@@ -106,6 +112,9 @@ func (p *proxy) cut(how cut, client, server net.Conn, message []byte) {
 	p.cuts.Add(1)
 	switch how {
 	case cutBefore:
+		if p.meantime != nil {
+			p.meantime()
+		}
 	case cutAfter:
 		client.Close()
 		_, _ = server.Write(message)
