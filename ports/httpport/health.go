@@ -22,7 +22,6 @@ type Check struct {
 type health struct {
 	probes  []*probe
 	timeout time.Duration
-	running sync.WaitGroup
 }
 
 // probe is a check with what it last said.
@@ -99,14 +98,14 @@ func (h *health) start(ctx context.Context, p *probe) <-chan struct{} {
 	p.pending = done
 	// Others may join this run: it doesn't end with the request that began it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.timeout)
-	h.running.Go(func() {
+	go func() { // wait is what waits for it
 		defer cancel()
 		p.settle(run(ctx, p.Check))
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.pending = nil
 		close(done)
-	})
+	}()
 	return done
 }
 

@@ -115,24 +115,28 @@ func TestStopCutsWhatTakesTooLong(t *testing.T) {
 	(<-result).problem(t, 503, "unavailable")
 }
 
+// TestStopWaitsForChecks is for a check that outlasts the request that began it.
 func TestStopWaitsForChecks(t *testing.T) {
 	t.Parallel()
-	entered, ended := make(chan struct{}), false
-	s, stop := serve(t, httpport.Config{Checks: []httpport.Check{{Name: "slow", Run: func(ctx context.Context) error {
-		close(entered)
-		<-ctx.Done()
-		ended = true
+	leave := make(chan struct{})
+	release := sync.OnceFunc(func() { close(leave) })
+	defer release()
+	s, stop := serve(t, httpport.Config{CheckTimeout: 10 * time.Millisecond, Checks: []httpport.Check{{Name: "slow", Run: func(context.Context) error {
+		<-leave
 		return nil
-	}}}, CheckTimeout: 50 * time.Millisecond}, func(context.Context) error { return nil })
-	result := s.get("/readyz")
-	<-entered
-	if err := stop(); err != nil {
+	}}}}, func(context.Context) error { return nil })
+	s.readiness(503)
+	stopped := make(chan error, 1)
+	go func() { stopped <- stop() }()
+	select {
+	case err := <-stopped:
+		t.Fatalf("Serve returned before the check: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	release()
+	if err := <-stopped; err != nil {
 		t.Errorf("Serve returned %v", err)
 	}
-	if !ended {
-		t.Error("Serve returned before the check")
-	}
-	<-result
 }
 
 func TestDeadlineOfRequests(t *testing.T) {
