@@ -34,9 +34,9 @@ var _ wsql.SchemaAdapter = logSchema{}
 // The steps: cursor; now is the window's end, untrimmed when the window is new; top is the trimmed end's xmax, one above the
 // newest xid in the log that is visible (a crash may hand out again what lies above); bounds makes the window [s1, s2]
 // and finds low, so that paging by position doesn't begin at the log's beginning, unless that is where a new group is; page is one row longer than asked, which
-// tells whether more follow. The page has two branches: records of transactions newer than s1, by position, with
-// conditions on xid that no index serves, or the planner would sort the window for each page; and those of the few
-// that were under way in s1.
+// tells whether more follow. The page has two branches, each written so that only one index serves it, whatever the
+// statistics say: records of transactions newer than s1 by position, or the planner would sort the window for each
+// page; those of the few that were under way in s1 by (xid, position), or it would search the log for them.
 func (s logSchema) SelectQuery(topic, group string, offsets wsql.OffsetsAdapter) wsql.Query {
 	cursor := offsets.NextOffsetQuery(topic, group)
 	return wsql.Query{Query: `WITH cursor AS MATERIALIZED (` + cursor.Query + `),
@@ -61,22 +61,21 @@ func (s logSchema) SelectQuery(topic, group string, offsets wsql.OffsetsAdapter)
 			END AS low
 		FROM top
 	), page AS (
-		SELECT r.position, lead(r.position) OVER (ORDER BY r.position) IS NULL AS last
+		SELECT r.*, lead(r.position) OVER (ORDER BY r.position) IS NULL AS last
 		FROM bounds b CROSS JOIN LATERAL (
-			(SELECT e.position FROM tenon.events e
+			(SELECT ` + pageColumns + ` FROM tenon.events e
 				WHERE e.position > greatest(b.position, b.low - 1)
 					AND NOT pg_visible_in_snapshot(e.xid, b.old) AND pg_visible_in_snapshot(e.xid, b.s2)
 				ORDER BY e.position LIMIT $2::bigint + 1)
 			UNION ALL
-			(SELECT l.position FROM pg_snapshot_xip(b.s1) x CROSS JOIN LATERAL (
-				SELECT e.position FROM tenon.events e
-				WHERE e.xid = x AND pg_visible_in_snapshot(x, b.s2) AND e.position > b.position
-				ORDER BY e.position LIMIT $2::bigint + 1) l)
+			(SELECT l.* FROM pg_snapshot_xip(b.s1) x CROSS JOIN LATERAL (
+				SELECT ` + pageColumns + ` FROM tenon.events e
+				WHERE (e.xid, e.position) > (x, b.position) AND e.xid <= x AND pg_visible_in_snapshot(x, b.s2)
+				ORDER BY e.xid, e.position LIMIT $2::bigint + 1) l)
 			ORDER BY position LIMIT $2::bigint + 1) r
 		ORDER BY r.position LIMIT $2::bigint
 	)
-	SELECT b.s2::text, b.low, p.last, ` + pageColumns + `
-	FROM page p JOIN tenon.events e ON e.position = p.position CROSS JOIN bounds b
+	SELECT b.s2::text, b.low, e.last, ` + pageColumns + ` FROM page e CROSS JOIN bounds b
 	ORDER BY e.position`, Args: append(cursor.Args, s.batch)}
 }
 
