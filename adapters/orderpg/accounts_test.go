@@ -135,10 +135,9 @@ func TestAccountsQueueInsteadOfConflicting(t *testing.T) {
 	wg.Wait()
 	var numbers, want []int64
 	for i, err := range errs {
-		var refused *orderapp.LimitError
 		if err == nil {
 			numbers = append(numbers, numberOf(t, db, orders[i]))
-		} else if !errors.As(err, &refused) {
+		} else if _, refused := errors.AsType[*orderapp.LimitError](err); !refused {
 			t.Errorf("client %d: %v", i, err)
 		}
 	}

@@ -88,6 +88,24 @@ func TestOrderListPassesRepetitionsBy(t *testing.T) {
 	}
 }
 
+// TestOrderListNeverGoesBack ends with old events that come again: the newest ones haven't followed them yet.
+func TestOrderListNeverGoesBack(t *testing.T) {
+	t.Parallel()
+	for _, again := range []domain.Version{1, 2} {
+		for _, size := range []int{1, 1000} {
+			db := orderpgtest.Open(t)
+			delivered := stored(t, db)
+			for _, e := range slices.Clone(delivered) {
+				if e.Version == again {
+					delivered = append(delivered, e)
+				}
+			}
+			check(t, orderpgtest.Project(t.Context(), db, orderpg.OrderList(topic), delivered, size))
+			noMismatches(t, db, orderpgtest.OrderList())
+		}
+	}
+}
+
 func TestOrderListReportsAnOrderThatItNeverSawPlaced(t *testing.T) {
 	t.Parallel()
 	db := orderpgtest.Open(t)

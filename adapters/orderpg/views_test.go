@@ -116,14 +116,13 @@ func TestListStaysInPlaceWhileOrdersCome(t *testing.T) {
 	}
 }
 
-// TestListWalksAlongAnIndex looks at the plans of all filters with every row type in place: none may sort or read the
-// whole table.
+// TestListWalksAlongAnIndex looks at the plans of all filters: none may sort, or read rows that it then leaves out.
 func TestListWalksAlongAnIndex(t *testing.T) {
 	t.Parallel()
 	db := orderpgtest.Open(t)
 	exec(t, db, `INSERT INTO orders.order_list (id, created_at, updated_at, version, item_count, customer_id, currency, total_amount, status)
 		SELECT gen_random_uuid(), now() - n * interval '1 s', now(), 1, 1, 'c' || n % 500, 'EUR', 1,
-			(ARRAY['pending', 'confirmed', 'shipped', 'delivered', 'cancelled'])[1 + n % 5] FROM generate_series(1, 20000) AS n`)
+			CASE WHEN n % 1000 = 0 THEN 'pending' ELSE 'delivered' END FROM generate_series(1, 20000) AS n`)
 	exec(t, db, `ANALYZE orders.order_list`)
 	after := orderapp.Position{CreatedAt: at(0), ID: newID()}
 	for name, f := range map[string]orderapp.Filter{
@@ -132,7 +131,7 @@ func TestListWalksAlongAnIndex(t *testing.T) {
 	} {
 		f.Limit = 21
 		plan := explain(t, db, f)
-		if strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, "Index Scan") {
+		if strings.Contains(plan, "Sort") || strings.Contains(plan, "Filter") || !strings.Contains(plan, "Index Scan") {
 			t.Errorf("%s:\n%s", name, plan)
 		}
 	}

@@ -91,7 +91,7 @@ func (o *Outcome[A, PA]) checkFold() {
 	o.t.Helper()
 	folded := PA(new(A))
 	domain.Begin(folded, domain.IDOf(o.live))
-	domain.Replay(folded, append(o.given[:len(o.given):len(o.given)], domain.Recorded(o.live)...)...)
+	domain.Replay(folded, append(slices.Clip(o.given), domain.Recorded(o.live)...)...)
 	opts := cmp.Options{everything(), cmpopts.IgnoreTypes(domain.Root{}), cmpopts.EquateEmpty()}
 	if diff := cmp.Diff(folded, o.live, opts); diff != "" {
 		o.t.Errorf("state differs from the fold of its events (-fold +live):\n%s", diff)
