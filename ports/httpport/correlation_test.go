@@ -108,7 +108,7 @@ func TestCorrelateLogs(t *testing.T) {
 			}})
 			tt.log(slog.New(httpport.Correlate(httpport.Correlate(h))))
 			got := map[string]bool{}
-			for _, field := range strings.Fields(out.String()) {
+			for field := range strings.FieldsSeq(out.String()) {
 				got[field] = true
 			}
 			want := strings.Fields(tt.want)

@@ -46,8 +46,8 @@ func serveDocs(r chi.Router, cfg Config) error {
 // problemsPage lists the problem types.
 func problemsPage(w http.ResponseWriter, _ *http.Request) {
 	var text strings.Builder
-	for i := range kinds {
-		describe(&text, &kinds[i])
+	for _, k := range kinds() {
+		describe(&text, k)
 	}
 	plain(w, text.String())
 }
@@ -55,10 +55,10 @@ func problemsPage(w http.ResponseWriter, _ *http.Request) {
 // problemPage describes one problem type: what its URI leads to.
 func problemPage(w http.ResponseWriter, r *http.Request) {
 	name := chi.URLParam(r, "name")
-	for i := range kinds {
-		if kinds[i].name == name {
+	for _, k := range kinds() {
+		if k.name == name {
 			var text strings.Builder
-			describe(&text, &kinds[i])
+			describe(&text, k)
 			plain(w, text.String())
 			return
 		}
@@ -66,7 +66,7 @@ func problemPage(w http.ResponseWriter, r *http.Request) {
 	write(w, r, problem(kindNoRoute, "there is no problem type "+shorten(name)))
 }
 
-func describe(text *strings.Builder, k *kind) {
+func describe(text *strings.Builder, k kind) {
 	fmt.Fprintf(text, "%s\n%d %s\n%s\n\n", k.uri(), k.status, k.title, k.about)
 }
 

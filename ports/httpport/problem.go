@@ -2,6 +2,7 @@ package httpport
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -53,7 +54,7 @@ var (
 
 // problem returns a new problem of kind id.
 func problem(id kindID, detail string, faults ...Fault) *Problem {
-	k := &kinds[id]
+	k := kinds()[id]
 	p := &Problem{Type: k.uri(), Title: k.title, Status: k.status, Detail: detail, Errors: faults, header: http.Header{}}
 	if k.retryAfter != "" {
 		p.header.Set("Retry-After", k.retryAfter)
@@ -78,15 +79,10 @@ func (p *Problem) GetHeaders() http.Header { return p.header }
 // ContentType returns the media type of problem details.
 func (p *Problem) ContentType(string) string { return problemType }
 
-// is reports whether p is of kind id.
-func (p *Problem) is(id kindID) bool { return p.Type == kinds[id].uri() }
-
 // write answers with p.
 func write(w http.ResponseWriter, r *http.Request, p *Problem) {
 	h := w.Header()
-	for name, values := range p.header {
-		h[name] = values
-	}
+	maps.Copy(h, p.header)
 	h.Set("Content-Type", problemType)
 	answer := *p
 	answer.CorrelationID = application.MetadataFrom(r.Context()).CorrelationID

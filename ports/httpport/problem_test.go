@@ -131,7 +131,7 @@ func TestEveryProblemTypeIsDescribed(t *testing.T) {
 	s := newService(t, httpport.Config{}, nil)
 	all := s.send(http.MethodGet, "/problems", "").body
 	count := 0
-	for _, line := range strings.Split(all, "\n") {
+	for line := range strings.SplitSeq(all, "\n") {
 		if !strings.HasPrefix(line, "/problems/") {
 			continue
 		}

@@ -34,9 +34,8 @@ func (e *bodyError) problem() *Problem {
 func unmarshal(data []byte, v any) error {
 	generic, ok := v.(*any)
 	if !ok {
-		var mismatch *json.UnmarshalTypeError
 		err := json.Unmarshal(data, v)
-		if errors.As(err, &mismatch) {
+		if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 			return fmt.Errorf("%s must not be %s", mismatch.Field, mismatch.Value)
 		}
 		return err
