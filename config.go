@@ -21,6 +21,7 @@ type Config struct {
 	KafkaBrokers    []string      // TENON_KAFKA_BROKERS; empty: embedded Kafka
 	PostgresPort    int           // TENON_POSTGRES_PORT of the embedded server; 0: a free one
 	KafkaPort       int           // TENON_KAFKA_PORT of the embedded broker; 0: a free one
+	MavenRepository string        // TENON_MAVEN_REPOSITORY: where embedded PostgreSQL may be fetched from
 	Partitions      int           // TENON_TOPIC_PARTITIONS of topics that don't exist yet
 	Replication     int           // TENON_TOPIC_REPLICATION of topics that don't exist yet; 0: the broker's default
 	Relay           string        // TENON_RELAY: watermill, none

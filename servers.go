@@ -38,7 +38,7 @@ func startServers(ctx context.Context, cfg Config, log *slog.Logger, withKafka b
 	}
 	if s.databaseURL == "" {
 		s.postgres, err = embedded.StartPostgres(ctx, embedded.PostgresConfig{
-			DataDir: cfg.DataDir, Port: cfg.PostgresPort, Logger: log,
+			DataDir: cfg.DataDir, Port: cfg.PostgresPort, Repository: cfg.MavenRepository, Logger: log,
 			Parameters: map[string]string{"max_connections": fmt.Sprint(max(100, cfg.DatabaseConns+20))},
 		})
 		if err != nil {

@@ -88,6 +88,10 @@ func kernelSettings() []setting {
 			Setting{"TENON_KAFKA_BROKERS", "", "host:port, comma separated; empty: embedded Kafka", false, nil},
 			func(c *Config, v string) (err error) { c.KafkaBrokers, err = addresses(v); return err },
 		},
+		{
+			Setting{"TENON_MAVEN_REPOSITORY", "", "URL of a Maven repository to fetch PostgreSQL from if neither it nor Maven is installed", true, nil},
+			func(c *Config, v string) error { c.MavenRepository = v; return nil },
+		},
 		number("TENON_POSTGRES_PORT", "0", "port of embedded PostgreSQL; 0: a free one, the same again if it can be had", 0, 65535, func(c *Config, n int) { c.PostgresPort = n }),
 		number("TENON_KAFKA_PORT", "0", "port of embedded Kafka; 0: a free one, the same again if it can be had", 0, 65535, func(c *Config, n int) { c.KafkaPort = n }),
 		number("TENON_TOPIC_PARTITIONS", "3", "partitions of topics that are made, 1 to 1000", 1, 1000, func(c *Config, n int) { c.Partitions = n }),

@@ -52,7 +52,7 @@ func (p *Postgres) finder() finder {
 			return "", errors.New("not done when BinDir is given")
 		}}
 	}
-	fetcher := fetchFromMaven(p.place.cache(), p.cfg.Logger)
+	fetcher := newFetcher(p.place.cache(), p.cfg.Repository, p.cfg.Logger)
 	dirs := installed()
 	if p.place.user != nil {
 		dirs = slices.DeleteFunc(dirs, func(dir string) bool { return !open(dir) })

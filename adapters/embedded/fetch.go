@@ -18,7 +18,6 @@ import (
 const (
 	fetchedMajor   = 18
 	fetchedVersion = "18.4.0"
-	mavenCentral   = ""
 )
 
 // archive is the server's programs as published for one platform: a jar with a txz in it.
@@ -52,11 +51,15 @@ type fetcher struct {
 	log     *slog.Logger
 }
 
-// fetchFromMaven returns the fetcher for this machine: Maven's own client, which knows the user's mirrors and
-// proxies, if it is there, else a plain request.
-func fetchFromMaven(cache string, log *slog.Logger) fetcher {
+// newFetcher returns the fetcher for this machine: Maven's own client, which knows the user's mirrors and proxies, if it is
+// there, else a plain request to the Maven repository at that base URL, if one is given.
+func newFetcher(cache, repository string, log *slog.Logger) fetcher {
 	a, _ := archiveFor(runtime.GOOS + "/" + runtime.GOARCH)
-	return fetcher{cache: cache, sources: []source{byMaven, byHTTP(mavenCentral)}, archive: a, log: log}
+	f := fetcher{cache: cache, sources: []source{byMaven}, archive: a, log: log}
+	if repository != "" {
+		f.sources = append(f.sources, byHTTP(repository))
+	}
+	return f
 }
 
 // dir is where the programs are once they have been fetched.

@@ -38,6 +38,9 @@ type PostgresConfig struct {
 	Database string
 	// BinDir holds the server's programs (initdb, postgres). Default: the newest that fit the cluster.
 	BinDir string
+	// Repository is the base URL of a Maven repository to fetch the programs from when none are installed and Maven isn't
+	// either. Empty: none.
+	Repository string
 	// Volatile gives up surviving a power cut for speed; a crash of the server still loses nothing.
 	Volatile bool
 	// Parameters are server settings by name, such as max_connections.

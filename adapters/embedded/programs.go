@@ -15,7 +15,8 @@ import (
 
 // ErrNoPrograms says that no PostgreSQL server is installed that could be run, and none could be fetched.
 var ErrNoPrograms = errors.New("no PostgreSQL server programs found: install them (Debian, Ubuntu: apt-get install postgresql; " +
-	"macOS: brew install postgresql), or set TENON_DATABASE_URL to a server of your own")
+	"macOS: brew install postgresql), or Maven, by which they can be fetched, or set TENON_MAVEN_REPOSITORY to the URL of a Maven " +
+	"repository, or TENON_DATABASE_URL to a server of your own")
 
 // programs are the server's programs in one directory.
 type programs struct {
