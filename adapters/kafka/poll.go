@@ -4,8 +4,6 @@ import (
 	"context"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/tenon-go/tenon/application/projection"
 )
 
 // maxPoll is the number of records taken from the client at once.
@@ -14,7 +12,7 @@ const maxPoll = 5000
 // seek is a worker's wish to read on from another offset.
 type seek struct {
 	worker *worker
-	next   int64
+	offset int64
 	done   chan struct{}
 }
 
@@ -77,13 +75,10 @@ func (m *member) carryOut() {
 		if m.worker(w.partition.Topic, w.partition.Number) != w {
 			continue // it was stopped, which it waits for too
 		}
-		at := kgo.EpochOffset{Epoch: -1, Offset: s.next}
-		if s.next == projection.None {
-			at.Offset = -2 // Kafka's name for the beginning
-		}
+		at := kgo.EpochOffset{Epoch: -1, Offset: s.offset}
 		w.clear()
 		m.cl.SetOffsets(map[string]map[int32]kgo.EpochOffset{w.partition.Topic: {w.partition.Number: at}})
-		w.rewound(s.next)
+		w.rewound(s.offset)
 		close(s.done)
 	}
 }

@@ -187,7 +187,11 @@ func (r *rig) source(change func(*kafka.SourceConfig)) *kafka.Source {
 func (r *rig) start(src *kafka.Source, h projection.Handler) (stop func() error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	done := make(chan error, 1)
-	go func() { done <- src.Run(ctx, h) }()
+	run := func() error { return src.Run(ctx, h) }
+	if runner, ok := h.(*projection.Runner); ok {
+		run = func() error { return runner.Run(ctx, src) } // so that it knows its source
+	}
+	go func() { done <- run() }()
 	var result error
 	ended := false
 	stop = func() error {

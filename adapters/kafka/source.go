@@ -20,7 +20,7 @@ type SourceConfig struct {
 	MaxBatch       int           // records handed over at once; 0: 500
 	MaxBuffered    int           // bytes of records per partition that wait, above which fetching pauses; 0: 4 MiB
 	MaxWait        time.Duration // how long a broker may hold a request while there is nothing new; 0: 500 ms
-	SessionTimeout time.Duration // after which a silent member's partitions go to others; 0: 10 s
+	SessionTimeout time.Duration // after which a silent member's partitions go to others; brokers want at least 6 s; 0: 10 s
 	Grace          time.Duration // for the handler call in hand when a partition goes away or Run ends, then its context ends; 0: 5 s
 	CommitEvery    time.Duration // how often offsets are reported to Kafka, for the tools that show lag; 0: 1 s
 }

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tenon-go/tenon/application/projection"
@@ -96,13 +98,37 @@ func (w *worker) restart() (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	at := next
+	if next == projection.None {
+		if at, err = w.beginning(); err != nil {
+			return 0, err
+		}
+	}
 	done := make(chan struct{})
-	w.m.seek(seek{worker: w, next: next, done: done})
+	w.m.seek(seek{worker: w, offset: at, done: done})
 	select {
 	case <-done:
 		return next, nil
 	case <-w.stopping:
 		return 0, errStopping
+	}
+}
+
+// beginning returns the partition's first offset. It asks until a broker answers: the client can be told to fetch from a number,
+// not from the beginning.
+func (w *worker) beginning() (int64, error) {
+	adm := kadm.NewClient(w.m.cl)
+	for n := 1; ; n++ {
+		starts, err := adm.ListStartOffsets(w.ctx, w.partition.Topic)
+		first, ok := starts.Lookup(w.partition.Topic, w.partition.Number)
+		if err == nil && ok && first.Err == nil {
+			return first.Offset, nil
+		}
+		select {
+		case <-w.stopping:
+			return 0, errStopping
+		case <-time.After(retryBackoff(n)):
+		}
 	}
 }
 

@@ -1,0 +1,184 @@
+package kafka_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tenon-go/tenon/adapters/kafka"
+	"github.com/tenon-go/tenon/application/applicationtest"
+	"github.com/tenon-go/tenon/application/projection"
+)
+
+func TestFetchLeavesOutAbortedRecords(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	txn, err := kgo.NewClient(kgo.SeedBrokers(r.cfg.Brokers...), kgo.TransactionalID("txn"), kgo.DisableClientMetrics())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer txn.Close()
+	for v := 1; v <= 10; v++ {
+		for _, end := range []kgo.TransactionEndTry{kgo.TryAbort, kgo.TryCommit} {
+			if err := txn.BeginTransaction(); err != nil {
+				t.Fatal(err)
+			}
+			if err := txn.ProduceSync(t.Context(), records(3, v, v)...).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+			if err := txn.EndTransaction(t.Context(), end); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	r.start(r.source(nil), r.runner(nil))
+	r.wantApplied(3, 10)
+}
+
+func TestFetchPausesWhenTooMuchWaits(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.produce(records(12, 1, 200)...)
+	src := r.source(func(c *kafka.SourceConfig) { c.MaxBuffered, c.MaxBatch = 2000, 7 })
+	r.start(src, r.runner(nil))
+	r.wantApplied(12, 200)
+}
+
+func TestFetchWaitsForItsTopic(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	src := r.source(func(c *kafka.SourceConfig) { c.Topics = []string{"later"} })
+	r.start(src, r.runner(nil))
+	applicationtest.Eventually(t, func() error {
+		if err := src.Health(); err == nil || !strings.Contains(err.Error(), "later") {
+			return fmt.Errorf("health is %v, want the missing topic's name", err)
+		}
+		return nil
+	})
+	first := record("thing-0", 1, "thing.happened", "{}")
+	first.Topic = "later"
+	admin, err := kafka.NewAdmin(r.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	if err := admin.EnsureTopics(t.Context(), kafka.TopicSpec{Name: "later", Partitions: 1}); err != nil {
+		t.Fatal(err)
+	}
+	r.produce(first)
+	r.wantApplied(1, 1)
+	applicationtest.Eventually(t, src.Health)
+}
+
+func TestFetchEndsRunWhenRecordsAreGone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.produce(records(1, 1, 20)...)
+	stop := r.start(r.source(nil), r.runner(nil))
+	r.wantApplied(1, 20)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	r.produce(records(1, 21, 40)...)
+	adm := kadm.NewClient(r.cl)
+	ends, err := adm.ListEndOffsets(t.Context(), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := adm.DeleteRecords(t.Context(), ends.Offsets()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	err = r.source(nil).Run(ctx, r.runner(nil))
+	if err == nil {
+		t.Fatal("Run went on without the deleted records")
+	}
+	for _, want := range []string{topic, "at offset 20", "holds offsets 40 to 39", "rebuild the projection"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q doesn't say %q", err, want)
+		}
+	}
+}
+
+func TestFetchEndsRunWhenTheBrokerWasSetBack(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.produce(records(1, 1, 1)...)
+	ahead := startAt{Handler: r.runner(nil), next: 1000}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := r.source(nil).Run(ctx, ahead); err == nil || !strings.Contains(err.Error(), "at offset 1000") {
+		t.Errorf("Run: %v, want an error that names offset 1000", err)
+	}
+}
+
+// startAt is a handler whose checkpoints all are at one offset.
+type startAt struct {
+	projection.Handler
+	next int64
+}
+
+func (h startAt) Start(context.Context, projection.Partition) (int64, error) { return h.next, nil }
+
+func TestFetchRefusesATopicMadeAnew(t *testing.T) {
+	t.Parallel()
+	for name, whileRunning := range map[string]bool{"between runs": false, "while running": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.produce(records(6, 1, 10)...)
+			ended := make(chan error, 1)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			run := func(ctx context.Context) { ended <- r.source(nil).Run(ctx, r.runner(nil)) }
+			first, stop := context.WithCancel(ctx)
+			defer stop()
+			go run(first)
+			r.wantApplied(6, 10)
+			if !whileRunning {
+				stop()
+				if err := <-ended; err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.recreateTopic()
+			if !whileRunning {
+				go run(ctx)
+			}
+			if err := <-ended; !errors.Is(err, projection.ErrTopicReplaced) {
+				t.Errorf("Run: %v, want ErrTopicReplaced", err)
+			}
+		})
+	}
+}
+
+func (r *rig) recreateTopic() {
+	r.Helper()
+	if _, err := kadm.NewClient(r.cl).DeleteTopics(r.Context(), topic); err != nil {
+		r.Fatal(err)
+	}
+	r.createTopic()
+}
+
+func TestFetchBeginsAgainWhenTheCheckpointWasRemoved(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.produce(records(6, 1, 10)...)
+	r.start(r.source(nil), r.runner(nil))
+	r.wantApplied(6, 10)
+	if _, err := r.db.Pool().ExecContext(t.Context(), `DELETE FROM tenon.checkpoints`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.db.Pool().ExecContext(t.Context(), `DELETE FROM applied`); err != nil {
+		t.Fatal(err)
+	}
+	r.produce(records(6, 11, 12)...) // whoever is told that it moved reads it again
+	r.wantApplied(6, 12)
+}
