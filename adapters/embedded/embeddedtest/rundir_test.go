@@ -50,6 +50,9 @@ func TestBinariesAtOnceDoNotMeet(t *testing.T) {
 	if a.runDir == b.runDir || a.url == b.url {
 		t.Fatalf("two binaries share %s or %s", a.runDir, a.url)
 	}
+	if !exists(a.runDir) {
+		t.Error("the start of the second binary has removed the directory of the first")
+	}
 	_ = a.input.Close()
 	<-a.process.Done()
 	if err := connect(t, b.url).Ping(); err != nil {
