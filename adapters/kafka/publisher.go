@@ -44,12 +44,15 @@ func NewPublisher(cfg Config) (*Publisher, error) {
 // Publish sends the messages one after the other and returns when all in-sync replicas have them; it stops at the first that
 // fails. Sending the same again may store a message twice, but never out of order.
 //
-// It gives a message up after half a minute at most while brokers refuse connections, after two minutes at worst while
-// they accept requests and don't answer (4 attempts of 10 s each for metadata, connecting, sending). The error wraps
+// A message is given up after about a second while brokers refuse connections, and after two minutes at worst while they
+// accept requests and don't answer: six attempts, each with up to 5 s for metadata, 3 s to connect, 10 s for the answer. The error wraps
 // eventlog.ErrUnavailable when another attempt may succeed.
 func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	p.open.RLock()
 	defer p.open.RUnlock()
+	if err := checkTopic(topic); err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
 	target, err := p.connected()
 	if err != nil {
 		return fmt.Errorf("publish to %s: %w", topic, err)

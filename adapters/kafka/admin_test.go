@@ -1,0 +1,130 @@
+package kafka_test
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
+	"github.com/tenon-go/tenon/adapters/kafka"
+	"github.com/tenon-go/tenon/application/eventlog"
+)
+
+func newAdmin(t testing.TB, brokers ...string) *kafka.Admin {
+	t.Helper()
+	admin, err := kafka.NewAdmin(kafka.Config{Brokers: brokers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(admin.Close)
+	return admin
+}
+
+func TestAdminCreatesTopicsOnce(t *testing.T) {
+	t.Parallel()
+	r := newRigOn(t, embeddedtest.Broker(t), databaseURL(t))
+	var instances sync.WaitGroup
+	for range 4 {
+		admin := newAdmin(t, r.cfg.Brokers...)
+		instances.Go(func() {
+			err := admin.EnsureTopics(t.Context(),
+				kafka.TopicSpec{Name: "a", Partitions: 7, ReplicationFactor: 1, Configs: map[string]string{"cleanup.policy": "compact"}},
+				kafka.TopicSpec{Name: "b"})
+			if err != nil {
+				t.Errorf("ensure topics: %v", err)
+			}
+		})
+	}
+	instances.Wait()
+	adm := kadm.NewClient(r.cl)
+	topics, err := adm.ListTopics(t.Context(), "a", "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(topics["a"].Partitions); n != 7 {
+		t.Errorf("topic a has %d partitions, want 7", n)
+	}
+	if n := len(topics["b"].Partitions); n < 1 {
+		t.Errorf("topic b has %d partitions, want the default", n)
+	}
+	configs, err := adm.DescribeTopicConfigs(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range configs[0].Configs {
+		if c.Key == "cleanup.policy" && c.MaybeValue() != "compact" {
+			t.Errorf("cleanup.policy is %q, want compact", c.MaybeValue())
+		}
+	}
+}
+
+func TestAdminLeavesAnExistingTopicAsItIs(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	if err := newAdmin(t, r.cfg.Brokers...).EnsureTopics(t.Context(), kafka.TopicSpec{Name: topic, Partitions: 50}); err != nil {
+		t.Fatal(err)
+	}
+	topics, err := kadm.NewClient(r.cl).ListTopics(t.Context(), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(topics[topic].Partitions); n != partitions {
+		t.Errorf("topic has %d partitions, want %d as before", n, partitions)
+	}
+}
+
+func TestAdminErrorsNameTheTopic(t *testing.T) {
+	t.Parallel()
+	admin := newAdmin(t, embeddedtest.Broker(t))
+	long := strings.Repeat("x", 250)
+	for name, tt := range map[string]struct {
+		spec kafka.TopicSpec
+		want string
+	}{
+		"empty":       {kafka.TopicSpec{}, `""`},
+		"dots":        {kafka.TopicSpec{Name: ".."}, `".."`},
+		"long":        {kafka.TopicSpec{Name: long}, long},
+		"character":   {kafka.TopicSpec{Name: "a/b"}, `'/'`},
+		"partitions":  {kafka.TopicSpec{Name: "parts", Partitions: -2}, "topic parts: Partitions is -2"},
+		"replication": {kafka.TopicSpec{Name: "parts", ReplicationFactor: 101}, "topic parts: ReplicationFactor is 101"},
+		"by broker":   {kafka.TopicSpec{Name: "parts", ReplicationFactor: 50}, "create topic parts"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := admin.EnsureTopics(t.Context(), tt.spec)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("ensure topics: %v, want an error with %q", err, tt.want)
+			}
+			if errors.Is(err, eventlog.ErrUnavailable) {
+				t.Errorf("ensure topics: %v, want an error that isn't ErrUnavailable", err)
+			}
+		})
+	}
+}
+
+func TestAdminWithoutABroker(t *testing.T) {
+	t.Parallel()
+	admin := newAdmin(t, "127.0.0.1:1")
+	if err := admin.Check(t.Context()); !errors.Is(err, eventlog.ErrUnavailable) {
+		t.Errorf("check: %v, want ErrUnavailable", err)
+	}
+	if err := admin.EnsureTopics(t.Context(), kafka.TopicSpec{Name: "a"}); !errors.Is(err, eventlog.ErrUnavailable) {
+		t.Errorf("ensure topics: %v, want ErrUnavailable", err)
+	}
+}
+
+func TestAdminCheck(t *testing.T) {
+	t.Parallel()
+	admin := newAdmin(t, embeddedtest.Broker(t))
+	if err := admin.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	admin.Close()
+	admin.Close()
+	if admin.Check(t.Context()) == nil {
+		t.Error("check after Close succeeded")
+	}
+}
