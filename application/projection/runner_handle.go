@@ -58,6 +58,9 @@ func (r *Runner) read(ctx context.Context, d Delivery) (item, error) {
 	err := r.try(ctx, d.Partition, func() (err error) {
 		defer recovered(&err)
 		it.event.Event, err = r.cfg.Codec.Decode(ctx, m, d.Value)
+		if errors.Is(err, codec.ErrMalformed) || errors.Is(err, codec.ErrUnknownType) {
+			it.poison, err = err, nil
+		}
 		return err
 	})
 	it.event.Record = d.Record

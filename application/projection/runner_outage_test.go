@@ -1,0 +1,284 @@
+package projection_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tenon-go/tenon/adapters/memory"
+	"github.com/tenon-go/tenon/application/applicationtest"
+	"github.com/tenon-go/tenon/application/eventlog"
+	"github.com/tenon-go/tenon/application/projection"
+)
+
+func eventually(t testing.TB, condition func() bool) {
+	t.Helper()
+	applicationtest.Eventually(t, func() error {
+		if !condition() {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+}
+
+// faultyStore is a store whose transactions fail where a test wants them to.
+type faultyStore struct {
+	eventlog.Store
+	open     atomic.Int64
+	begin    func() error
+	commit   func(commit func() error) error
+	rollback func() error
+}
+
+func (s *faultyStore) Begin(ctx context.Context) (eventlog.Tx, error) {
+	if s.begin != nil {
+		if err := s.begin(); err != nil {
+			return nil, err
+		}
+	}
+	tx, err := s.Store.Begin(ctx)
+	s.open.Add(1)
+	return &faultyTx{Tx: tx.(*memory.Tx), store: s}, err
+}
+
+// faultyTx embeds the real one, which tables of the memory adapter must find in it: see unwrap.
+type faultyTx struct {
+	*memory.Tx
+	store *faultyStore
+	ended bool
+}
+
+func (tx *faultyTx) end() {
+	if !tx.ended {
+		tx.ended = true
+		tx.store.open.Add(-1)
+	}
+}
+
+func (tx *faultyTx) Commit(ctx context.Context) error {
+	defer tx.end()
+	if tx.store.commit == nil {
+		return tx.Tx.Commit(ctx)
+	}
+	err := tx.store.commit(func() error { return tx.Tx.Commit(ctx) })
+	return errors.Join(err, tx.Tx.Rollback()) // nothing happens if it was committed
+}
+
+func (tx *faultyTx) Rollback() error {
+	if tx.ended {
+		return nil
+	}
+	defer tx.end()
+	err := tx.Tx.Rollback()
+	if tx.store.rollback != nil {
+		return tx.store.rollback()
+	}
+	return err
+}
+
+// unwrapped gives the memory adapter's checkpoints the transaction that they know.
+type unwrapped struct {
+	projection.Checkpoints
+	next func() error
+}
+
+func (c unwrapped) Next(ctx context.Context, name string, version int, p projection.Partition) (int64, error) {
+	if c.next != nil {
+		if err := c.next(); err != nil {
+			return 0, err
+		}
+	}
+	return c.Checkpoints.Next(ctx, name, version, p)
+}
+
+func (c unwrapped) Advance(ctx context.Context, tx eventlog.Tx, name string, version int, p projection.Partition, from, to int64) error {
+	return c.Checkpoints.Advance(ctx, tx.(*faultyTx).Tx, name, version, p, from, to)
+}
+
+func withFaults(s *faultyStore, next func() error) func(*rig) {
+	return func(r *rig) {
+		s.Store = r.log
+		r.cfg.Store, r.cfg.Checkpoints = s, unwrapped{r.cfg.Checkpoints, next}
+		r.cfg.Projection.Apply = func(ctx context.Context, tx eventlog.Tx, batch []projection.Event) error {
+			return r.apply(ctx, tx.(*faultyTx).Tx, batch)
+		}
+	}
+}
+
+// times returns err that often, then nil.
+func times(n int, err error) func() error {
+	var calls atomic.Int64
+	return func() error {
+		if calls.Add(1) <= int64(n) {
+			return err
+		}
+		return nil
+	}
+}
+
+func TestOutagesAreNeverHeldAgainstEvents(t *testing.T) {
+	t.Parallel()
+	odd := errors.New("permission denied")
+	twenty := func(err error) func() error { return times(20, err) }
+	for name, s := range map[string]*faultyStore{
+		"begin unavailable":  {begin: twenty(eventlog.ErrUnavailable)},
+		"begin odd":          {begin: twenty(odd)},
+		"commit unavailable": {commit: failCommits(20, eventlog.ErrUnavailable)},
+		"commit transient":   {commit: failCommits(20, eventlog.ErrTransient)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, withFaults(s, nil))
+			r.handle(t, events(t, 0, 2)...)
+			if diff := cmp.Diff(numbers(0, 2), r.effect(t)); diff != "" {
+				t.Errorf("effects (-want +got):\n%s", diff)
+			}
+			if got := r.Stats(); got.DeadLettered != 0 || got.Retries != 0 {
+				t.Errorf("stats %+v, want no retries counted and none dead-lettered", got)
+			}
+		})
+	}
+}
+
+func failCommits(n int, err error) func(func() error) error {
+	fail := times(n, err)
+	return func(commit func() error) error {
+		if err := fail(); err != nil {
+			return err
+		}
+		return commit()
+	}
+}
+
+func TestOutageInApply(t *testing.T) {
+	t.Parallel()
+	for name, err := range map[string]error{"unavailable": eventlog.ErrUnavailable, "transient": eventlog.ErrTransient} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			fail := times(20, err)
+			r.hook = func(noted) error { return fail() }
+			r.handle(t, events(t, 0, 2)...)
+			if got := r.Stats(); got.Applied != 3 || got.Retries != 0 || got.DeadLettered != 0 {
+				t.Errorf("stats %+v, want 3 applied and nothing else", got)
+			}
+		})
+	}
+}
+
+func TestOutageThatApplyMisnames(t *testing.T) {
+	t.Parallel()
+	s := &faultyStore{rollback: times(20, errors.New("driver: bad connection"))}
+	r := newRig(t, withFaults(s, nil))
+	fail := times(20, errors.New("something broke"))
+	r.hook = func(noted) error { return fail() }
+	r.handle(t, event(t, 0, ""))
+	if got := r.Stats(); got.Applied != 1 || got.DeadLettered != 0 {
+		t.Errorf("stats %+v: an event was blamed for a broken connection", got)
+	}
+}
+
+func TestOutageBetweenFailuresStartsTheCountAnew(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	calls := 0
+	r.hook = func(noted) error {
+		if calls++; calls%3 == 0 {
+			return eventlog.ErrUnavailable
+		} else if calls < 20 {
+			return errors.New("odd, as errors of dying servers are")
+		}
+		return nil
+	}
+	r.handle(t, event(t, 0, ""))
+	if got := r.Stats(); got.Applied != 1 || got.DeadLettered != 0 {
+		t.Errorf("stats %+v: an event was blamed for an outage", got)
+	}
+}
+
+func TestOutageOfTheDeadLettersHoldsTheCheckpoint(t *testing.T) {
+	t.Parallel()
+	var s faultyStore
+	var openWhilePublishing atomic.Int64
+	r := newRig(t, withFaults(&s, nil), func(r *rig) {
+		real := r.cfg.DeadLetters
+		r.cfg.DeadLetters = lettersFunc(func(ctx context.Context, d projection.Delivery, cause error) error {
+			openWhilePublishing.Add(s.open.Load())
+			return real.Publish(ctx, d, cause)
+		})
+	})
+	mend := r.broker.Break()
+	handled := make(chan error, 1)
+	go func() {
+		_, err := r.Handle(t.Context(), partition, projection.None, []projection.Delivery{event(t, 0, "refused"), event(t, 1, "")})
+		handled <- err
+	}()
+	eventually(t, func() bool { return r.Stats().Retries >= 6 }) // the batch's and the event's
+	if next, err := r.Start(t.Context(), partition); next != projection.None || err != nil {
+		t.Errorf("Start: %d, %v: the checkpoint moved without a copy", next, err)
+	}
+	mend()
+	if err := <-handled; err != nil {
+		t.Fatal(err)
+	}
+	if len(r.letters(t)) != 1 || !cmp.Equal(r.effect(t), []int{1}) {
+		t.Errorf("dead letters %v and effects %v, want one and [1]", r.letters(t), r.effect(t))
+	}
+	if n := openWhilePublishing.Load(); n != 0 {
+		t.Errorf("%d transactions were open while the broker was waited for", n)
+	}
+}
+
+func TestOutageLogsItsBeginningAndItsEnd(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	r := newRig(t, func(r *rig) { r.cfg.Logger = slog.New(slog.NewTextHandler(&out, nil)) })
+	mend := r.log.Break()
+	handled := make(chan error, 1)
+	go func() {
+		_, err := r.Handle(t.Context(), partition, projection.None, events(t, 0, 2))
+		handled <- err
+	}()
+	go func() { _ = r.Run(t.Context(), brokenSource{}) }()
+	eventually(t, func() bool {
+		err := r.Health()
+		return err != nil && strings.Contains(err.Error(), "waits since 2026-01-02T03:04:05Z")
+	})
+	mend()
+	if err := <-handled; err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Health(); err != nil {
+		t.Errorf("Health after the outage: %v", err)
+	}
+	if down, up := strings.Count(out.String(), "projection waits"), strings.Count(out.String(), "projection goes on"); down != 1 || up != 1 {
+		t.Errorf("%d lines about the outage and %d about its end, want 1 and 1:\n%s", down, up, out.String())
+	}
+}
+
+func TestOutageEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	defer r.log.Break()()
+	ctx, cancel := context.WithCancel(t.Context())
+	handled := make(chan error, 1)
+	go func() {
+		_, err := r.Handle(ctx, partition, projection.None, events(t, 0, 2))
+		handled <- err
+	}()
+	go func() { _ = r.Run(t.Context(), brokenSource{}) }()
+	eventually(t, func() bool { err := r.Health(); return err != nil && strings.Contains(err.Error(), "waits since") })
+	cancel()
+	if err := <-handled; !errors.Is(err, context.Canceled) {
+		t.Errorf("Handle: %v, want the context's error", err)
+	}
+	if _, err := r.Start(ctx, partition); !errors.Is(err, context.Canceled) {
+		t.Errorf("Start: %v, want the context's error", err)
+	}
+}
