@@ -53,10 +53,9 @@ func (p *Postgres) finder() finder {
 		}}
 	}
 	fetcher := newFetcher(p.place.cache(), p.cfg.Repository, p.cfg.Logger)
-	dirs := installed()
-	if p.place.user != nil {
-		dirs = slices.DeleteFunc(dirs, func(dir string) bool { return !open(dir) })
-	}
+	dirs := slices.DeleteFunc(installed(), func(dir string) bool {
+		return !filepath.IsAbs(dir) || p.place.user != nil && !open(dir)
+	})
 	return finder{dirs: dirs, fetch: fetcher.fetch}
 }
 

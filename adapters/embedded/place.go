@@ -108,7 +108,7 @@ func serverUser(data string) (*child.User, error) {
 	}
 	account, err := user.Lookup("postgres")
 	if err != nil {
-		return &child.User{UID: nobody, GID: nobody}, nil //nolint:nilerr // no such user
+		return &child.User{UID: nobody, GID: nobody}, nil
 	}
 	uid, err := strconv.ParseUint(account.Uid, 10, 32)
 	if err != nil {

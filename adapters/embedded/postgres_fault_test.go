@@ -110,7 +110,7 @@ func TestLeftoverServerIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Nobody waits for it before the end: it stays a zombie, as under a slow pid 1.
-	defer leftover.Wait() //nolint:errcheck // ended by a signal
+	defer func() { _ = leftover.Wait() }()
 	eventually(t, "the leftover server listens", func() bool { return listens(t, p.URL()) })
 
 	p = start(t, embedded.PostgresConfig{DataDir: dir})

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // serverProcesses returns the processes of a server on data, whoever started it: PostgreSQL's programs
@@ -37,7 +38,7 @@ func serverProcesses(data string) ([]int, error) {
 func isServer(proc, data string) (bool, error) {
 	name, err := os.ReadFile(filepath.Join(proc, "comm"))
 	if err != nil || strings.TrimSpace(string(name)) != "postgres" {
-		return false, nil //nolint:nilerr // a process that ended meanwhile
+		return false, nil // another program, or one that has ended meanwhile
 	}
 	cwd, err := os.Readlink(filepath.Join(proc, "cwd"))
 	if err != nil && !ended(err) {
@@ -48,5 +49,5 @@ func isServer(proc, data string) (bool, error) {
 
 // ended tells an ended process, reaped or not, or one of another user, from a real failure.
 func ended(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ESRCH)
 }
