@@ -235,6 +235,23 @@ func TestOutageOfTheDeadLettersHoldsTheCheckpoint(t *testing.T) {
 	}
 }
 
+func TestOutageOfTheDeadLettersLastsAsLongAsItDoes(t *testing.T) {
+	t.Parallel()
+	for name, err := range map[string]error{"unavailable": eventlog.ErrUnavailable, "refused": errors.New("message too large")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fail := times(20, err)
+			r := newRig(t, func(r *rig) {
+				r.cfg.DeadLetters = lettersFunc(func(context.Context, projection.Delivery, error) error { return fail() })
+			})
+			r.handle(t, event(t, 0, "refused"))
+			if got := r.Stats(); got.DeadLettered != 1 || got.Retries != 3 {
+				t.Errorf("stats %+v, want 1 dead-lettered after the event's own 3 retries", got)
+			}
+		})
+	}
+}
+
 func TestOutageLogsItsBeginningAndItsEnd(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -280,5 +297,22 @@ func TestOutageEndsWithTheContext(t *testing.T) {
 	}
 	if _, err := r.Start(ctx, partition); !errors.Is(err, context.Canceled) {
 		t.Errorf("Start: %v, want the context's error", err)
+	}
+}
+
+func TestOutageNothingIsDeadLetteredBecauseTheContextEnded(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	published := false
+	r := newRig(t, func(r *rig) {
+		r.cfg.Retries = -1
+		r.cfg.DeadLetters = lettersFunc(func(context.Context, projection.Delivery, error) error { published = true; return nil })
+	})
+	r.hook = func(noted) error {
+		cancel()
+		return ctx.Err()
+	}
+	if _, err := r.Handle(ctx, partition, projection.None, events(t, 0, 0)); !errors.Is(err, context.Canceled) || published {
+		t.Errorf("Handle: %v with dead letter: %v, want the context's error and none", err, published)
 	}
 }
