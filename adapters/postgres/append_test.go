@@ -101,8 +101,9 @@ func TestAppendConflictWithOneConnection(t *testing.T) {
 	store(t, db, events("a", 1, 1)...)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if err := beginTx(t, db).Append(ctx, events("a", 1, 1)); !errors.Is(err, domain.ErrConflict) {
-		t.Errorf("got %v, want a conflict: looking it up needs no second connection", err)
+	conflict, ok := errors.AsType[*domain.ConflictError](beginTx(t, db).Append(ctx, events("a", 1, 1)))
+	if !ok || conflict.Actual != 1 {
+		t.Errorf("got %v, want a conflict with version 1: looking it up needs no second connection", conflict)
 	}
 }
 

@@ -36,20 +36,22 @@ func TestGuardSeesWhatItWaitedFor(t *testing.T) {
 
 func TestGuardHoldsAppendersBack(t *testing.T) {
 	t.Parallel()
-	db := open(t)
-	guard, appender := beginTx(t, db), beginTx(t, db)
-	if err := guard.Guard(t.Context(), head("a", 0)); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- appender.Append(t.Context(), events("a", 1, 1)) }()
-	waitFor(t, "the appender to wait", func() bool { return waiting(t, db) == 1 })
-	if n := queryValue[int](t, db, "SELECT count(*) FROM pg_locks WHERE relation = 'tenon.events'::regclass AND mode = 'RowExclusiveLock' AND NOT granted"); n != 0 {
-		t.Errorf("%d waits for the table, want a wait for the bucket", n)
-	}
-	commit(t, guard)
-	if err := <-done; err != nil {
-		t.Errorf("append after the guard: %v", err)
+	for _, n := range []int{1, 3} { // one event and several are appended by different statements
+		t.Run(fmt.Sprintf("of %d events", n), func(t *testing.T) {
+			t.Parallel()
+			db := open(t)
+			guard, appender := beginTx(t, db), beginTx(t, db)
+			if err := guard.Guard(t.Context(), head("a", 0)); err != nil {
+				t.Fatal(err)
+			}
+			done := make(chan error, 1)
+			go func() { done <- appender.Append(t.Context(), events("a", 1, n)) }()
+			waitFor(t, "the appender to wait", func() bool { return waiting(t, db) == 1 })
+			commit(t, guard)
+			if err := <-done; err != nil {
+				t.Errorf("append after the guard: %v", err)
+			}
+		})
 	}
 }
 
