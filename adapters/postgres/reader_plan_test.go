@@ -47,11 +47,19 @@ func TestReaderPlans(t *testing.T) {
 	late := must(db.Read(t.Context(), end, pageLimit))(t).Next
 	exec(t, db, "ANALYZE tenon.events")
 
-	for name, cursor := range map[string]eventlog.Cursor{"tail behind an open transaction": tail, "large window": middle, "late rows": late} {
+	for name, tt := range map[string]struct {
+		cursor    eventlog.Cursor
+		firstPage bool // of the cursor's window
+	}{
+		"tail behind an open transaction": {tail, true},
+		"large window":                    {middle, false},
+		"late rows":                       {late, true},
+		"late rows, later page":           {late, false},
+	} {
 		for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
 			t.Run(name+", "+mode, func(t *testing.T) {
 				t.Parallel()
-				plan := explainPage(t, db, cursor, mode)
+				plan := explainPage(t, db, tt.cursor, tt.firstPage, mode)
 				plan.check(t)
 				if t.Failed() {
 					t.Log(plan.text)
@@ -73,11 +81,14 @@ type plan struct {
 	text string
 }
 
-func explainPage(t *testing.T, db *postgres.DB, cursor eventlog.Cursor, mode string) plan {
+func explainPage(t *testing.T, db *postgres.DB, cursor eventlog.Cursor, firstPage bool, mode string) plan {
 	t.Helper()
 	c := must(postgres.ParseCursor(cursor))(t)
 	if !c.IsOpen() {
 		t.Fatalf("cursor %s is in no window: the test has too few rows", cursor)
+	}
+	if firstPage {
+		c.Position = 0
 	}
 	conn := must(db.Pool().Conn(t.Context()))(t)
 	defer conn.Close()
