@@ -1,6 +1,6 @@
-// Package migrations holds the SQL that makes and changes the database's schemas: one directory per schema, its files run in
-// the order of their numbers, each once, by postgres.Migrate. There is no way down: a file that is released never changes,
-// what it did is undone by a later one.
+// Package migrations holds the SQL that makes and changes the database's schemas: one directory per schema, its files
+// run in the order of their numbers, each once, by postgres.Migrate. There is no way down: a file that is released
+// never changes, what it did is undone by a later one.
 package migrations
 
 import (

@@ -15,8 +15,8 @@ import (
 	"github.com/tenon-go/tenon/domain"
 )
 
-// ErrDuplicateEvent says that an event with the same id is in the log already. Ids are made once and are unique, so that this is a
-// mistake in the program, or a unit that was stored before.
+// ErrDuplicateEvent says that an event with the same id is in the log already. Ids are made once and are unique, so
+// that this is a mistake in the program, or a unit that was stored before.
 var ErrDuplicateEvent = errors.New("event id is in the log already")
 
 // lockClass is the first key of the advisory locks that stand for buckets of aggregates; the second is the bucket.
@@ -25,8 +25,8 @@ const lockClass = 0x54454e4f // "TENO"
 const appendColumns = `event_id, topic, aggregate_type, aggregate_id, version, bucket, event_type, schema_version,
     payload, metadata, correlation_id, causation_id, traceparent, actor, recorded_at`
 
-// The locks are shared among those who append, and keep away who guards. Rows come out of the sort one by one and get their
-// positions then: in the order given.
+// The locks are shared among those who append, and keep away who guards. Rows come out of the sort one by one and get
+// their positions then: in the order given.
 const appendSQL = `
 WITH locked AS MATERIALIZED (
     SELECT pg_advisory_xact_lock_shared($1, b) FROM unnest($2::integer[]) AS b
@@ -52,9 +52,9 @@ RETURNING xid::text`
 
 const timestampForm = "2006-01-02 15:04:05.000000Z07:00"
 
-// Append writes the records in one round trip. A version that is taken gives *domain.ConflictError, an event id that is there
-// [ErrDuplicateEvent]; after both the transaction is rolled back. A record that can't be stored (a text that is too long or holds a NUL, a payload that
-// isn't JSON) is refused before anything is sent, by an error that names it.
+// Append writes the records in one round trip. A version that is taken gives *domain.ConflictError, an event id that is
+// there [ErrDuplicateEvent]; after both the transaction is rolled back. A record that can't be stored (a text that is
+// too long or holds a NUL, a payload that isn't JSON) is refused before anything is sent, by an error that names it.
 func (t *Tx) Append(ctx context.Context, records []eventlog.Record) error {
 	if len(records) == 0 {
 		return nil
@@ -177,7 +177,8 @@ func (t *Tx) explainAppend(ctx context.Context, records []eventlog.Record, err e
 	return fmt.Errorf("a version is given twice in one unit: %w", err)
 }
 
-// headsBefore returns the aggregates that the records are appended to, each at the version that its first record follows.
+// headsBefore returns the aggregates that the records are appended to, each at the version that its first record
+// follows.
 func headsBefore(records []eventlog.Record) []eventlog.Head {
 	var heads []eventlog.Head
 	for i := range records {

@@ -13,8 +13,8 @@ import (
 	"github.com/tenon-go/tenon/application/eventlog"
 )
 
-// check returns what keeps r from being stored. The table has the same bounds; asked here, the error names the record and
-// the transaction stays usable.
+// check returns what keeps r from being stored. The table has the same bounds; asked here, the error names the record
+// and the transaction stays usable.
 func check(r *eventlog.Record) error {
 	if r.ID == (uuid.UUID{}) {
 		return errors.New("event id is missing")
@@ -76,6 +76,6 @@ func checkPayload(payload []byte) error {
 	if json.Valid(payload) {
 		return nil
 	}
-	var any json.RawMessage
-	return fmt.Errorf("payload isn't JSON: %w", json.Unmarshal(payload, &any))
+	var value json.RawMessage
+	return fmt.Errorf("payload isn't JSON: %w", json.Unmarshal(payload, &value))
 }

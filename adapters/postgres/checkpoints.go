@@ -46,8 +46,8 @@ func (db *DB) Next(ctx context.Context, name string, version int, p projection.P
 	return next, nil
 }
 
-// Advance moves a projection's checkpoint within tx. It waits for another transaction that moves it too, and then returns
-// projection.ErrMoved.
+// Advance moves a projection's checkpoint within tx. It waits for another transaction that moves it too, and then
+// returns projection.ErrMoved.
 func (db *DB) Advance(ctx context.Context, tx eventlog.Tx, name string, version int, p projection.Partition, from, to int64) error {
 	if to < 0 || from >= to {
 		return fmt.Errorf("advance projection %s from %d to %d: want an offset further on", name, from, to)

@@ -27,13 +27,13 @@ type statement interface {
 	driver.StmtExecContext
 }
 
-// maxStatements bounds what a connection keeps prepared. Texts are constants, so that a program with more of them makes them up
-// at run time, and those are better not kept.
+// maxStatements bounds what a connection keeps prepared. Texts are constants, so that a program with more of them makes
+// them up at run time, and those are better not kept.
 const maxStatements = 500
 
-// conn prepares each text once and then executes it in one round trip, where lib/pq takes two for a statement with arguments.
-// database/sql's own prepared statements would do the same, but preparing one takes a connection of the pool: within a
-// transaction that waits for itself when the pool is small.
+// conn prepares each text once and then executes it in one round trip, where lib/pq takes two for a statement with
+// arguments. database/sql's own prepared statements would do the same, but preparing one takes a connection of the
+// pool: within a transaction that waits for itself when the pool is small.
 type conn struct {
 	pqConn
 	statements map[string]statement
@@ -92,8 +92,8 @@ func (c *conn) statement(ctx context.Context, query string, args []driver.NamedV
 	return st, nil
 }
 
-// forgetStale drops a statement that the server can't run any more, because a table changed or a pooler lost it, so that the next
-// use prepares it anew.
+// forgetStale drops a statement that the server can't run any more, because a table changed or a pooler lost it, so
+// that the next use prepares it anew.
 func (c *conn) forgetStale(query string, st statement, err error) {
 	if err != nil && pq.As(err, pqerror.FeatureNotSupported, pqerror.InvalidSQLStatementName) != nil {
 		delete(c.statements, query)

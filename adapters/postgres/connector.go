@@ -41,8 +41,9 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return &conn{pqConn: inner, statements: make(map[string]statement)}, nil
 }
 
-// prepareSession refuses a standby, whose snapshots list no running transactions, so that a reader would lose events. It
-// undoes synchronous_commit=off: an event that readers have seen must survive a crash. A stronger setting than on stays.
+// prepareSession refuses a standby, whose snapshots list no running transactions, so that a reader would lose events.
+// It undoes synchronous_commit=off: an event that readers have seen must survive a crash. A stronger setting than on
+// stays.
 func prepareSession(ctx context.Context, inner driver.QueryerContext) error {
 	rows, err := inner.QueryContext(ctx, `SELECT pg_is_in_recovery()::text, current_setting('server_version_num'),
 		CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END`, nil)

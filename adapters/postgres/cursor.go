@@ -11,12 +11,13 @@ import (
 	"github.com/tenon-go/tenon/application/eventlog"
 )
 
-// ErrForeignCursor says that a cursor belongs to another log, or to this one before it was set back to an earlier state. What it has
-// passed can't be known: its reader must begin anew, or its own state be restored to go with the log.
+// ErrForeignCursor says that a cursor belongs to another log, or to this one before it was set back to an earlier
+// state. What it has passed can't be known: its reader must begin anew, or its own state be restored to go with the
+// log.
 var ErrForeignCursor = errors.New("cursor of another log")
 
-// Cursor is a place in the log: everything that Before sees is read; so are, of what Window sees besides, the records up to
-// Position. The next window opens when this one is finished. The technique is that of PgQ's ticks.
+// Cursor is a place in the log: everything that Before sees is read; so are, of what Window sees besides, the records
+// up to Position. The next window opens when this one is finished. The technique is that of PgQ's ticks.
 type Cursor struct {
 	Log      uuid.UUID // identity of the log, made with its schema
 	Before   Snapshot  // S1
@@ -59,7 +60,8 @@ func ParseCursor(text eventlog.Cursor) (Cursor, error) {
 
 func shortenCursor(text eventlog.Cursor) string { return string(text[:min(len(text), 120)]) }
 
-// Text returns the form that ParseCursor reads. It grows with the number of transactions that ran when the window was opened.
+// Text returns the form that ParseCursor reads. It grows with the number of transactions that ran when the window was
+// opened.
 func (c Cursor) Text() eventlog.Cursor {
 	window := ""
 	if c.IsOpen() {

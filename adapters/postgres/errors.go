@@ -14,9 +14,9 @@ import (
 	"github.com/tenon-go/tenon/application/eventlog"
 )
 
-// Wrap makes a database error one that callers can tell apart: it wraps eventlog.ErrUnavailable when the server can't be reached or is
-// refusing work for now, eventlog.ErrTransient when it gave the transaction up for another one. The cause stays in the chain;
-// other errors, nil too, are returned as they are.
+// Wrap makes a database error one that callers can tell apart: it wraps eventlog.ErrUnavailable when the server can't
+// be reached or is refusing work for now, eventlog.ErrTransient when it gave the transaction up for another one. The
+// cause stays in the chain; other errors, nil too, are returned as they are.
 func Wrap(err error) error {
 	switch kind := kindOf(err); {
 	case kind == nil || errors.Is(err, kind):

@@ -36,8 +36,8 @@ func crash(t *testing.T, server *embedded.Postgres) {
 	}
 }
 
-// After a crash the server hands out again the xids of transactions that left no trace on disk. A cursor that counted those as ended would
-// pass by the events later written under them.
+// After a crash the server hands out again the xids of transactions that left no trace on disk. A cursor that counted
+// those as ended would pass by the events later written under them.
 func TestFaultReaderSurvivesReusedTransactions(t *testing.T) {
 	t.Parallel()
 	server, db := ownServer(t, embeddedtest.Parameter("wal_writer_delay", "10s"))
@@ -78,7 +78,8 @@ func TestFaultReaderSurvivesReusedTransactions(t *testing.T) {
 	}
 }
 
-// The server crashes under a commit and commits another transaction under the same xid: what it says of the xid is about the other one.
+// The server crashes under a commit and commits another transaction under the same xid: what it says of the xid is
+// about the other one.
 func TestFaultCommitIsNotTakenForItsXidsNextOwner(t *testing.T) {
 	t.Parallel()
 	server, direct := ownServer(t, embeddedtest.Parameter("wal_writer_delay", "10s"))

@@ -20,9 +20,10 @@ SELECT coalesce((SELECT max(e.version) FROM tenon.events AS e
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS h(type, id, place) ORDER BY h.place`
 )
 
-// Guard makes the commit depend on aggregates that were only read. It locks their buckets, so that nobody who appends to them
-// is under way or can begin, and compares afterwards, in a statement that sees what those committed for whom it waited. Two units that
-// guard what the other one appends to wait for each other: one of them gets eventlog.ErrTransient.
+// Guard makes the commit depend on aggregates that were only read. It locks their buckets, so that nobody who appends
+// to them is under way or can begin, and compares afterwards, in a statement that sees what those committed for whom it
+// waited. Two units that guard what the other one appends to wait for each other: one of them gets
+// eventlog.ErrTransient.
 func (t *Tx) Guard(ctx context.Context, heads []eventlog.Head) error {
 	if len(heads) == 0 {
 		return nil

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -69,7 +70,8 @@ func TestGuardsOfDifferentBucketsDoNotWait(t *testing.T) {
 	commit(t, first)
 }
 
-// Each unit reads both accounts and withdraws from one only if the sum allows it: without the guard two of them see the same sum.
+// Each unit reads both accounts and withdraws from one only if the sum allows it: without the guard two of them see the
+// same sum.
 func TestGuardForbidsWriteSkew(t *testing.T) {
 	t.Parallel()
 	rounds := 5
@@ -84,7 +86,7 @@ func TestGuardForbidsWriteSkew(t *testing.T) {
 		for i, id := range []string{a, b, a, b} {
 			other := map[string]string{a: b, b: a}[id]
 			group.Go(func() error {
-				err := withdraw(t, db, id, other, i%4 < 2)
+				err := withdraw(t.Context(), db, id, other, i%4 < 2)
 				if err == nil {
 					withdrawals.Add(1)
 				}
@@ -110,15 +112,15 @@ func quickDeadlocks(t *testing.T) *postgres.DB {
 }
 
 // withdraw appends the first event to one account if the other has none, guarding first or last.
-func withdraw(t *testing.T, db *postgres.DB, id, other string, guardFirst bool) error {
-	tx, err := db.Begin(t.Context())
+func withdraw(ctx context.Context, db *postgres.DB, id, other string, guardFirst bool) error {
+	tx, err := db.Begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
 	steps := []func() error{
-		func() error { return tx.Guard(t.Context(), head(other, 0)) },
-		func() error { return tx.Append(t.Context(), events(id, 1, 1)) },
+		func() error { return tx.Guard(ctx, head(other, 0)) },
+		func() error { return tx.Append(ctx, events(id, 1, 1)) },
 	}
 	if !guardFirst {
 		steps[0], steps[1] = steps[1], steps[0]
@@ -128,5 +130,5 @@ func withdraw(t *testing.T, db *postgres.DB, id, other string, guardFirst bool) 
 			return err
 		}
 	}
-	return tx.Commit(t.Context())
+	return tx.Commit(ctx)
 }

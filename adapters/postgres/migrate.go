@@ -44,9 +44,10 @@ func (s Schema) check() error {
 	return nil
 }
 
-// Migrate brings the schemas up to date, in the order given. Several programs may do so at once: one works, the others wait
-// until it is done or ctx ends. A file runs in a transaction; the error names the file and the statement that went wrong, and files
-// before it stay applied. [ErrNewerSchema] when a schema has migrations that this program doesn't know.
+// Migrate brings the schemas up to date, in the order given. Several programs may do so at once: one works, the others
+// wait until it is done or ctx ends. A file runs in a transaction; the error names the file and the statement that went
+// wrong, and files before it stay applied. [ErrNewerSchema] when a schema has migrations that this program doesn't
+// know.
 func Migrate(ctx context.Context, db *DB, schemas ...Schema) error {
 	for _, s := range schemas {
 		if err := db.migrate(ctx, s); err != nil {

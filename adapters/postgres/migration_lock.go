@@ -11,8 +11,8 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-// migrationLock lets one migrator at a time at a schema. While it has the lock it makes the schema, which goose's table needs first, and
-// compares versions, which goose doesn't do.
+// migrationLock lets one migrator at a time at a schema. While it has the lock it makes the schema, which goose's table
+// needs first, and compares versions, which goose doesn't do.
 type migrationLock struct {
 	schema Schema
 	newest int64 // version of the newest file
@@ -25,8 +25,8 @@ const (
 	migrationLockWait = 20 * time.Millisecond
 )
 
-// SessionLock takes the lock. It polls, because a statement that waits for it would hold a snapshot, for whose end a CREATE INDEX
-// CONCURRENTLY of the migration that runs would wait in turn.
+// SessionLock takes the lock. It polls, because a statement that waits for it would hold a snapshot, for whose end a
+// CREATE INDEX CONCURRENTLY of the migration that runs would wait in turn.
 func (l *migrationLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	tick := time.NewTicker(migrationLockWait)
 	defer tick.Stop()

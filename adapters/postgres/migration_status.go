@@ -15,8 +15,8 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// MigrationStatus returns the schema's migrations by version: those of the program and those in the database. It changes
-// nothing; where the schema doesn't exist all are pending.
+// MigrationStatus returns the schema's migrations by version: those of the program and those in the database. It
+// changes nothing; where the schema doesn't exist all are pending.
 func MigrationStatus(ctx context.Context, db *DB, s Schema) ([]Migration, error) {
 	if err := s.check(); err != nil {
 		return nil, err

@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// migrationTrace takes goose's log: it remembers the statement in hand, which goose's errors don't name, and passes on only what an
-// operator wants to know, that a migration ran.
+// migrationTrace takes goose's log: it remembers the statement in hand, which goose's errors don't name, and passes on
+// only what an operator wants to know, that a migration ran.
 type migrationTrace struct {
 	slog.Handler
 

@@ -92,8 +92,8 @@ func (db *DB) look(ctx context.Context, p proof) (outcome, error) {
 	return unknown, nil
 }
 
-// confirm makes sure that it was ours that was committed under the xid: after a crash the server hands out again xids of which
-// it has no trace.
+// confirm makes sure that it was ours that was committed under the xid: after a crash the server hands out again xids
+// of which it has no trace.
 func (db *DB) confirm(ctx context.Context, p proof) (outcome, error) {
 	var ours bool
 	if p.event != (uuid.UUID{}) {

@@ -140,7 +140,8 @@ func TestCommitUnderAnEndedContextStoresNothing(t *testing.T) {
 	}
 }
 
-// A statement that was sent is not sent again by database/sql: within a transaction it would go to the broken connection.
+// A statement that was sent is not sent again by database/sql: within a transaction it would go to the broken
+// connection.
 func TestAppendOnBrokenConnectionStoresNothing(t *testing.T) {
 	t.Parallel()
 	p, db, direct := behindProxy(t)

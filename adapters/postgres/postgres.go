@@ -1,8 +1,9 @@
-// Package postgres keeps the log, the contexts' state and the projections' checkpoints in PostgreSQL, by sqlx and lib/pq.
+// Package postgres keeps the log, the contexts' state and the projections' checkpoints in PostgreSQL, by sqlx and
+// lib/pq.
 //
-// [Open] returns a [DB], which is the eventlog.Store, Reader and Streams and the projection.Checkpoints. [Migrate] makes the
-// schemas. A context's adapter finds its handle in a transaction with [SQL], reads with [DB.Querier] and returns errors through
-// [Wrap]; its statements are prepared once per connection without its doing.
+// [Open] returns a [DB], which is the eventlog.Store, Reader and Streams and the projection.Checkpoints. [Migrate]
+// makes the schemas. A context's adapter finds its handle in a transaction with [SQL], reads with [DB.Querier] and
+// returns errors through [Wrap]; its statements are prepared once per connection without its doing.
 //
 // The log is read by the difference of two snapshots: see [Cursor]. It works on the primary only.
 package postgres
@@ -81,8 +82,8 @@ func Open(_ context.Context, cfg Config) (*DB, error) {
 // Close ends the connections and waits for the statements that run. A second call does nothing.
 func (db *DB) Close() error { return db.pool.Close() }
 
-// Pool returns the connections for use outside this package's contracts: single statements, other libraries. What writes to
-// the log must go through [DB.Begin].
+// Pool returns the connections for use outside this package's contracts: single statements, other libraries. What
+// writes to the log must go through [DB.Begin].
 func (db *DB) Pool() *sqlx.DB { return db.pool }
 
 // Signal returns what is raised after each commit that appended to the log.

@@ -96,9 +96,7 @@ func (p *proxy) pump(client, server net.Conn, held *sync.Mutex) {
 		}
 		if bytes.Contains(message, []byte("COMMIT\x00")) {
 			if how := cut(p.next.Swap(int32(cutNothing))); how != cutNothing {
-				held.Lock()
-				defer held.Unlock()
-				p.cut(how, client, server, message)
+				p.cut(how, client, server, message, held)
 				return
 			}
 		}
@@ -108,7 +106,9 @@ func (p *proxy) pump(client, server net.Conn, held *sync.Mutex) {
 	}
 }
 
-func (p *proxy) cut(how cut, client, server net.Conn, message []byte) {
+func (p *proxy) cut(how cut, client, server net.Conn, message []byte, held *sync.Mutex) {
+	held.Lock()
+	defer held.Unlock()
 	p.cuts.Add(1)
 	switch how {
 	case cutBefore:

@@ -14,8 +14,8 @@ var _ eventlog.Reader = (*DB)(nil)
 
 var errNoIdentity = errors.New("table tenon.log_identity is empty: no cursor can be told from another log's")
 
-// Read returns the page after the cursor: one statement inside a window, one more where a window opens. [ErrForeignCursor] when the cursor isn't
-// of this log.
+// Read returns the page after the cursor: one statement inside a window, one more where a window opens.
+// [ErrForeignCursor] when the cursor isn't of this log.
 func (db *DB) Read(ctx context.Context, after eventlog.Cursor, limit int) (eventlog.Page, error) {
 	if limit < 1 {
 		return eventlog.Page{}, fmt.Errorf("limit %d: want 1 or more", limit)

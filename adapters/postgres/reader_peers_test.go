@@ -17,7 +17,8 @@ func byPosition(t testing.TB, db *postgres.DB, last int64) ([]string, int64) {
 	return readNames(t, db, `SELECT position, aggregate_id || '/' || version FROM tenon.events WHERE position > $1 ORDER BY position`, last)
 }
 
-// byHorizon returns what the cursor over (xid, position) reads that waits for the oldest transaction, from the beginning on.
+// byHorizon returns what the cursor over (xid, position) reads that waits for the oldest transaction, from the
+// beginning on.
 func byHorizon(t testing.TB, db *postgres.DB) []string {
 	t.Helper()
 	got, _ := readNames(t, db, `SELECT position, aggregate_id || '/' || version FROM tenon.events
@@ -57,7 +58,7 @@ func TestReaderFindsWhatThePositionCursorLoses(t *testing.T) {
 	naiveLater, _ := byPosition(t, db, last)
 	oursLater, _ := drain(t, db, cursor, 10)
 
-	if got := append(naive, naiveLater...); slices.Contains(got, "slow/1") {
+	if got := slices.Concat(naive, naiveLater); slices.Contains(got, "slow/1") {
 		t.Errorf("position cursor read %v: it didn't lose the late event, so this test shows nothing", got)
 	}
 	if diff := cmp.Diff([]string{"quick/1", "slow/1"}, append(names(ours), names(oursLater)...)); diff != "" {

@@ -23,8 +23,8 @@ END LOOP; END $$`
 
 const pageLimit = 100
 
-// A page costs as much as its rows, whatever the window: behind a transaction that is open for long, within a large window, and for what
-// that transaction leaves when it commits.
+// A page costs as much as its rows, whatever the window: behind a transaction that is open for long, within a large
+// window, and for what that transaction leaves when it commits.
 func TestReaderPlans(t *testing.T) {
 	t.Parallel()
 	transactions := 8_000

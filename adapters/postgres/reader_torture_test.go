@@ -103,8 +103,8 @@ func follow(ctx context.Context, db *postgres.DB, limit int, done <-chan struct{
 	}
 }
 
-// writer runs units over one or two streams. Half of them get their xid long before they append, some roll back, some write
-// within savepoints and give a part up.
+// writer runs units over one or two streams. Half of them get their xid long before they append, some roll back, some
+// write within savepoints and give a part up.
 type writer struct {
 	db      *postgres.DB
 	random  *rand.Rand

@@ -24,8 +24,8 @@ const (
 	longWait  = 2 * time.Second
 )
 
-// WaitReady waits until the server answers. It returns early when waiting is of no use: credentials or database are wrong, the
-// server is too old. When ctx ends first, the error says what was wrong last.
+// WaitReady waits until the server answers. It returns early when waiting is of no use: credentials or database are
+// wrong, the server is too old. When ctx ends first, the error says what was wrong last.
 func (db *DB) WaitReady(ctx context.Context) error {
 	said := ""
 	for wait := firstWait; ; wait = min(2*wait, longWait) {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Snapshot says which transactions had ended at a moment, in the form of PostgreSQL's pg_snapshot: all below the first that ran, and
-// those below Xmax that aren't listed as running. The zero value is before everything.
+// Snapshot says which transactions had ended at a moment, in the form of PostgreSQL's pg_snapshot: all below the first
+// that ran, and those below Xmax that aren't listed as running. The zero value is before everything.
 type Snapshot struct {
 	Xmax    uint64   // no transaction from here on had ended; 0 counts as 1
 	Running []uint64 // those below Xmax that hadn't, ascending
@@ -68,8 +68,8 @@ func (s Snapshot) String() string {
 func (s Snapshot) IsZero() bool { return s.Xmax <= 1 }
 
 // Trim returns s lowered to what it needs to see the events that it sees: to the newest of them, or to before's Xmax if
-// that is higher. A crash of PostgreSQL hands out again the xids of transactions that had left no trace on disk; a snapshot that
-// counted those as ended would hide the events later written under them.
+// that is higher. A crash of PostgreSQL hands out again the xids of transactions that had left no trace on disk; a
+// snapshot that counted those as ended would hide the events later written under them.
 func (s Snapshot) Trim(before Snapshot, newest uint64) Snapshot {
 	xmax := min(s.Xmax, max(before.Xmax, newest+1))
 	n, _ := slices.BinarySearch(s.Running, xmax)

@@ -13,8 +13,8 @@ import (
 
 var _ eventlog.Store = (*DB)(nil)
 
-// Begin opens a transaction, READ COMMITTED: Guard depends on seeing what others committed meanwhile. ctx bounds the wait for a
-// connection and then has no hold on the transaction; the contexts of single calls stop those calls.
+// Begin opens a transaction, READ COMMITTED: Guard depends on seeing what others committed meanwhile. ctx bounds the
+// wait for a connection and then has no hold on the transaction; the contexts of single calls stop those calls.
 func (db *DB) Begin(ctx context.Context) (eventlog.Tx, error) {
 	// database/sql rolls back when the context of BeginTx ends, also while a commit is on its way.
 	held, release := context.WithCancel(context.WithoutCancel(ctx))
@@ -42,7 +42,8 @@ var (
 	_ Querier = (*sqlx.Tx)(nil)
 )
 
-// Querier returns tx, or the connections of the pool where tx is nil: what a repository's Load reads through. It panics like [SQL].
+// Querier returns tx, or the connections of the pool where tx is nil: what a repository's Load reads through. It panics
+// like [SQL].
 func (db *DB) Querier(tx eventlog.Tx) Querier {
 	if tx == nil {
 		return db.pool
@@ -50,8 +51,8 @@ func (db *DB) Querier(tx eventlog.Tx) Querier {
 	return SQL(tx)
 }
 
-// SQL returns the handle by which adapters of this database take part in tx. It panics when tx isn't a transaction of this
-// package: the program was wired with another store than the adapter is for.
+// SQL returns the handle by which adapters of this database take part in tx. It panics when tx isn't a transaction of
+// this package: the program was wired with another store than the adapter is for.
 func SQL(tx eventlog.Tx) *sqlx.Tx { return own(tx).tx }
 
 func own(tx eventlog.Tx) *Tx {

@@ -13,8 +13,8 @@ var _ eventlog.Streams = (*DB)(nil)
 const streamSQL = `SELECT ` + pageColumns + ` FROM tenon.events AS e
 WHERE e.tenant = '' AND e.aggregate_type = $1 AND e.aggregate_id = $2 AND e.version > $3 ORDER BY e.version LIMIT $4`
 
-// streamChunk is how many events are read at a time. Between chunks no connection is held, so that whoever folds them may take all the
-// time it wants, and use the same transaction meanwhile.
+// streamChunk is how many events are read at a time. Between chunks no connection is held, so that whoever folds them
+// may take all the time it wants, and use the same transaction meanwhile.
 const streamChunk = 500
 
 // Stream yields an aggregate's events with versions above after.

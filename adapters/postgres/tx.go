@@ -23,10 +23,10 @@ type Tx struct {
 
 var _ eventlog.Tx = (*Tx)(nil)
 
-// Commit makes the transaction durable. A context that has ended before gives a rollback and the context's error; one that ends while the
-// commit is on its way changes nothing. When the connection breaks the server is asked, for up to five seconds, what became of
-// the transaction: not stored gives eventlog.ErrUnavailable, no answer eventlog.ErrOutcomeUnknown. So does, at once, a transaction that
-// neither appended nor moved a checkpoint.
+// Commit makes the transaction durable. A context that has ended before gives a rollback and the context's error; one
+// that ends while the commit is on its way changes nothing. When the connection breaks the server is asked, for up to
+// five seconds, what became of the transaction: not stored gives eventlog.ErrUnavailable, no answer
+// eventlog.ErrOutcomeUnknown. So does, at once, a transaction that neither appended nor moved a checkpoint.
 func (t *Tx) Commit(ctx context.Context) error {
 	if t.done {
 		return sql.ErrTxDone
@@ -46,8 +46,8 @@ func (t *Tx) Commit(ctx context.Context) error {
 	return err
 }
 
-// Rollback gives the transaction up. After Commit or Rollback it does nothing; so it does on a connection that broke, where the
-// server gives it up.
+// Rollback gives the transaction up. After Commit or Rollback it does nothing; so it does on a connection that broke,
+// where the server gives it up.
 func (t *Tx) Rollback() error {
 	if t.done {
 		return nil

@@ -10,8 +10,9 @@ import (
 	"github.com/tenon-go/tenon/application/eventlog"
 )
 
-// windowSQL opens a window: one row for [window], from $1, the Xmax of the snapshot before. The transaction must not have written anything
-// before it, or its own later events would count as seen: run it alone, or as the first statement of a REPEATABLE READ transaction.
+// windowSQL opens a window: one row for [window], from $1, the Xmax of the snapshot before. The transaction must not
+// have written anything before it, or its own later events would count as seen: run it alone, or as the first statement
+// of a REPEATABLE READ transaction.
 //
 // All visible rows from $1 on belong to the window, because the statement's snapshot is the window's.
 const windowSQL = `
@@ -31,8 +32,8 @@ type window struct {
 	First   int64     `db:"first"`  // least position; 0 when there are none, or all belong to the window
 }
 
-// open returns the cursor c, which is between windows, inside the window w. It wraps [ErrForeignCursor] when c isn't of the log that
-// w was read from.
+// open returns the cursor c, which is between windows, inside the window w. It wraps [ErrForeignCursor] when c isn't of
+// the log that w was read from.
 func (w window) open(c Cursor) (Cursor, error) {
 	current, err := ParseSnapshot(w.Current)
 	switch {
@@ -62,9 +63,9 @@ func (w window) open(c Cursor) (Cursor, error) {
 const pageColumns = `e.position, e.event_id, e.topic, e.aggregate_type, e.aggregate_id, coalesce(e.version, 0) AS version, e.event_type,
     e.schema_version, e.payload, e.metadata, e.correlation_id, e.causation_id, e.traceparent, e.actor, e.recorded_at`
 
-// pageSQL reads a page of an open window in the order of positions, with the parameters of [pageArgs]. Rows of new transactions are found
-// by position from the first of them on, rows of transactions that were late by xid: one condition for both would sort or
-// filter the whole window for each page.
+// pageSQL reads a page of an open window in the order of positions, with the parameters of [pageArgs]. Rows of new
+// transactions are found by position from the first of them on, rows of transactions that were late by xid: one
+// condition for both would sort or filter the whole window for each page.
 const pageSQL = `
 SELECT * FROM (
     (SELECT ` + pageColumns + ` FROM tenon.events AS e
