@@ -103,6 +103,30 @@ func TestOutboxTellsSentFromUnsentAnywhereInAWindow(t *testing.T) {
 	}
 }
 
+// What was under way when the relay's last window was opened is older than most of what is sent.
+func TestOutboxShowsALateTransactionAsUnsent(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	late := beginSQL(t, db)
+	mustWrite(t, late, "late", 1, 2)
+	mustWrite(t, db.Pool(), "a", 1, 3)
+	s := relayOf(t, db, postgres.SubscriberConfig{})
+	s.ack(3)
+	s.end()
+	if err := late.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(eventsOf("late", 1, 2), outboxEvents(outbox(t, db, "NOT sent"))); diff != "" {
+		t.Errorf("not sent (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(eventsOf("a", 1, 3), outboxEvents(outbox(t, db, "sent"))); diff != "" {
+		t.Errorf("sent (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(eventsOf("late", 1, 2), outboxEvents(outbox(t, db, "aggregate_id = 'late'"))); diff != "" {
+		t.Errorf("by aggregate (-want +got):\n%s", diff)
+	}
+}
+
 func TestOutboxTimeIsThatOfTheBatch(t *testing.T) {
 	t.Parallel()
 	db := open(t)

@@ -35,33 +35,42 @@ func newPace(done <-chan struct{}) (*pace, *eventlog.Signal, *lines) {
 	return p, signal, log
 }
 
+// returns fails the test unless the pace returns soon; it would wait for an hour.
+func returns(t *testing.T, p *pace, err error, meanwhile func()) {
+	t.Helper()
+	returned := make(chan struct{})
+	go func() {
+		defer close(returned)
+		p.HandleError(nil, err == nil, err)
+	}()
+	meanwhile()
+	select {
+	case <-returned:
+	case <-time.After(30 * time.Second):
+		t.Fatal("it still waits")
+	}
+}
+
 func TestPaceIsWokenByACommitDuringTheLook(t *testing.T) {
 	t.Parallel()
 	p, signal, _ := newPace(nil)
 	signal.Raise() // after the look began, before it was found empty
-	p.HandleError(nil, true, nil)
+	returns(t, p, nil, func() {})
 }
 
 func TestPaceIsWokenByACommitWhileWaiting(t *testing.T) {
 	t.Parallel()
 	p, signal, _ := newPace(nil)
-	returned := make(chan struct{})
-	go func() {
-		defer close(returned)
-		p.HandleError(nil, true, nil)
-	}()
-	signal.Raise()
-	<-returned
+	returns(t, p, nil, signal.Raise)
 }
 
 func TestPaceIsWokenByTheStop(t *testing.T) {
 	t.Parallel()
 	done := make(chan struct{})
 	p, _, log := newPace(done)
-	close(done)
-	p.HandleError(nil, true, nil)
-	p.cfg.RetryMax = time.Hour
-	p.HandleError(nil, false, errors.New("canceled"))
+	returns(t, p, nil, func() { close(done) })
+	p.cfg.RetryMax, p.failing = time.Hour, time.Hour
+	returns(t, p, errors.New("canceled"), func() {})
 	if text := log.all.String(); text != "" {
 		t.Errorf("the stop was logged as an outage: %s", text)
 	}
