@@ -106,7 +106,7 @@ func TestGroupZombieDoesNotApplyWhatTheNewOwnerApplied(t *testing.T) {
 	var n network
 	r.cfg.Dial = n.dial
 	zombie := &lingering{Handler: r.runner(nil), begun: make(chan struct{}), letGo: make(chan struct{})}
-	r.start(r.source(func(c *kafka.SourceConfig) { c.SessionTimeout, c.Grace = 6*time.Second, time.Hour }), zombie)
+	r.start(r.source(func(c *kafka.SourceConfig) { c.SessionTimeout = 6 * time.Second }), zombie)
 	letGo := sync.OnceFunc(func() { close(zombie.letGo) })
 	t.Cleanup(letGo)
 	<-zombie.begun

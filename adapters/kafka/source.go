@@ -87,6 +87,11 @@ func NewSource(cfg Config, source SourceConfig) (*Source, error) {
 
 func (c SourceConfig) heartbeat() time.Duration { return c.SessionTimeout / 10 }
 
+// rebalance is how long the others wait for this member to give up partitions, or to turn out dead: what giving up may take.
+func (c SourceConfig) rebalance() time.Duration {
+	return min(c.Grace+leaveTimeout+c.SessionTimeout, time.Minute)
+}
+
 // Health returns nil while the source is a member of its group and brokers answer, else what is wrong and since when.
 func (s *Source) Health() error { return s.health.err() }
 
@@ -130,6 +135,7 @@ func (s *Source) groupOptions() []kgo.Opt {
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.SessionTimeout(s.source.SessionTimeout),
 		kgo.HeartbeatInterval(s.source.heartbeat()),
+		kgo.RebalanceTimeout(s.source.rebalance()),
 		kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
