@@ -176,3 +176,27 @@ func TestWrap(t *testing.T) {
 		t.Error("nil became an error")
 	}
 }
+
+// The server's own functions are shadowed, because a standby or an old server isn't to be had here.
+func TestConnectionsRefuseServers(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		shadow, want string
+		kind         error
+	}{
+		"standby":    {"pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT true'", "server is a standby", eventlog.ErrUnavailable},
+		"old server": {"current_setting(text) RETURNS text LANGUAGE sql AS 'SELECT ''120022'''", "is 120022, want 130000", postgres.ErrServerVersion},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := migratedURL(t)
+			db := openURL(t, url)
+			exec(t, db, "CREATE SCHEMA shadow")
+			exec(t, db, "CREATE FUNCTION shadow."+tt.shadow)
+			err := openURL(t, urlWith(t, url, "options", "-c search_path=shadow,pg_catalog")).Ping(t.Context())
+			if !errors.Is(err, tt.kind) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
