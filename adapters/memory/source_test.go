@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/tenon-go/tenon/adapters/memory"
@@ -136,6 +138,67 @@ func TestSourceMembersComeAndGo(t *testing.T) {
 	}
 	applicationtest.Eventually(t, func() error { return l.once(t.Context(), 250) })
 	if err := stay(); err != nil {
+		t.Error(err)
+	}
+}
+
+// visits is a handler without a checkpoint that notes the values it was given.
+type visits struct {
+	mu     sync.Mutex
+	values map[string]bool
+}
+
+func (v *visits) Start(context.Context, projection.Partition) (int64, error) {
+	return projection.None, nil
+}
+
+func (v *visits) Handle(_ context.Context, _ projection.Partition, _ int64, batch []projection.Delivery) (int64, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, d := range batch {
+		v.values[string(d.Value)] = true
+	}
+	return batch[len(batch)-1].Offset + 1, nil
+}
+
+// of returns how many of the values were given.
+func (v *visits) of(from, to int) (n int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for i := from; i < to; i++ {
+		if v.values[strconv.Itoa(i)] {
+			n++
+		}
+	}
+	return n
+}
+
+// TestSourceMembersShareThePartitions publishes rounds until one finds both members settled: each record goes to one of them.
+func TestSourceMembersShareThePartitions(t *testing.T) {
+	t.Parallel()
+	const size = 20
+	broker := memory.NewBroker(4)
+	first, second := &visits{values: make(map[string]bool)}, &visits{values: make(map[string]bool)}
+	stopFirst := run(t, memory.NewSource(broker, "g", "t"), first)
+	stopSecond := run(t, memory.NewSource(broker, "g", "t"), second)
+	published := 0
+	applicationtest.Eventually(t, func() error {
+		from, to := published, published+size
+		publish(t, broker, from, to)
+		published = to
+		applicationtest.Eventually(t, func() error {
+			if a, b := first.of(from, to), second.of(from, to); a+b < size {
+				return fmt.Errorf("members have %d and %d of %d records", a, b, size)
+			}
+			return nil
+		})
+		// The round before: of this one a member may still be about to get what the other has.
+		if a, b := first.of(from-size, from), second.of(from-size, from); a+b != size || a == 0 || b == 0 {
+			return fmt.Errorf("members have %d and %d of %d records", a, b, size)
+		}
+		return nil
+	})
+	if err := errors.Join(stopFirst(), stopSecond()); err != nil {
 		t.Error(err)
 	}
 }

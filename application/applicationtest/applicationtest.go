@@ -2,7 +2,8 @@
 // every adapter passes. An adapter's test calls [Store], [Reader], [Checkpoints], [Repository] or [Relay] with a function that
 // makes a fresh fixture; each promise is a parallel subtest, named after it, with a fixture of its own.
 //
-// For other tests there are [Eventually], which waits for a condition, and [Clock].
+// For other tests there are [NewBench] and [Run], which send commands to handlers and show what they recorded, [Eventually],
+// which waits for a condition, and [Clock].
 //
 // A suite sees an adapter only through its contract. What an adapter promises beyond that, it tests itself.
 package applicationtest

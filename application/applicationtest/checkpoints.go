@@ -175,8 +175,13 @@ func laterCheckpointRace(ctx context.Context, f CheckpointsFixture) error {
 func checkpointRace(ctx context.Context, f CheckpointsFixture, a at, from int64) error {
 	const rivals = 5
 	won := make([]bool, rivals)
+	uncommitted := newMeeting(rivals)
 	err := together(rivals, func(i int) error {
-		err := a.advance(ctx, f, from, 100+int64(i))
+		err := unit(ctx, f.Store, func(tx eventlog.Tx) error {
+			err := f.Checkpoints.Advance(ctx, tx, a.name, a.version, a.partition, from, 100+int64(i))
+			uncommitted.wait()
+			return err
+		})
 		won[i] = err == nil
 		if errors.Is(err, projection.ErrMoved) {
 			return nil

@@ -159,7 +159,7 @@ func twoAtOnce(ctx context.Context, f RelayFixture) error {
 		}
 		var more, published []eventlog.Record
 		err = f.relaying(ctx, func(*running) error { // the second stops while the first goes on
-			for v := 21; v <= 40; v++ {
+			for v := 21; v <= 220; v++ {
 				batch := on(topic, event("a", domain.Version(v)), event("b", domain.Version(v)))
 				if err := appendAll(ctx, f.Store, batch...); err != nil {
 					return err

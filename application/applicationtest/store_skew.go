@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/tenon-go/tenon/application/eventlog"
 )
@@ -31,7 +30,7 @@ type skewed func(ctx context.Context, tx eventlog.Tx, read, written string) (ste
 func skew(ctx context.Context, f StoreFixture, work skewed) error {
 	return together(4, func(pair int) error {
 		names := [2]string{fmt.Sprintf("%d left", pair), fmt.Sprintf("%d right", pair)}
-		meetings := [2]meeting{newMeeting(), newMeeting()}
+		meetings := [2]*meeting{newMeeting(2), newMeeting(2)}
 		var committed [2]bool
 		err := together(2, func(i int) error {
 			err := unit(ctx, f.Store, func(tx eventlog.Tx) error {
@@ -40,7 +39,7 @@ func skew(ctx context.Context, f StoreFixture, work skewed) error {
 					if err == nil {
 						err = next()
 					}
-					meetings[n].wait(i)
+					meetings[n].wait()
 				}
 				return err
 			})
@@ -52,18 +51,4 @@ func skew(ctx context.Context, f StoreFixture, work skewed) error {
 		}
 		return err
 	})
-}
-
-// meeting brings two units to the same point, so that neither is through before the other has begun.
-type meeting [2]chan struct{}
-
-func newMeeting() meeting { return meeting{make(chan struct{}), make(chan struct{})} }
-
-// wait says that i has come and waits for the other, who may not be able to come before i has ended: so not for long.
-func (m meeting) wait(i int) {
-	close(m[i])
-	select {
-	case <-m[1-i]:
-	case <-time.After(100 * time.Millisecond):
-	}
 }
