@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
@@ -157,7 +158,7 @@ func record(position int64) eventlog.Record {
 	return eventlog.Record{
 		Position: position, ID: uuid.Must(uuid.NewV7()), Topic: "domain.thing.events", AggregateType: "thing",
 		AggregateID: "a", Version: domain.Version(position), Type: "thing.happened", SchemaVersion: 2,
-		Payload: []byte(`{"ü": 1.10}`), Metadata: map[string]string{"user": "adds"}, CorrelationID: "c",
+		Payload: []byte(`{"ü": 1.10}`), Metadata: map[string]string{"user": "adds"}, CorrelationID: "c", RecordedAt: time.Unix(1_700_000_000, 0).UTC(),
 	}
 }
 
