@@ -65,7 +65,8 @@ type Setting struct {
 // was given and what is allowed; a TENON_ name that isn't a setting is one of them.
 func LoadConfig(environ []string, contexts ...Context) (Config, error) {
 	settings := allSettings(contexts)
-	given, errs := readEnviron(environ)
+	given := readEnviron(environ)
+	var errs []error
 	if path := given[configFile].text; path != "" {
 		fromFile, err := readConfigFile(path)
 		if err != nil {
@@ -99,7 +100,7 @@ func LoadConfig(environ []string, contexts ...Context) (Config, error) {
 // configFile names the setting that names the file.
 const configFile = "TENON_CONFIG"
 
-func readEnviron(environ []string) (map[string]value, []error) {
+func readEnviron(environ []string) map[string]value {
 	given := make(map[string]value)
 	for _, pair := range environ {
 		name, text, _ := strings.Cut(pair, "=")
@@ -108,7 +109,7 @@ func readEnviron(environ []string) (map[string]value, []error) {
 			given[name] = value{text: text, source: "environment"}
 		}
 	}
-	return given, nil
+	return given
 }
 
 // readConfigFile reads NAME=value lines; empty lines and lines that start with # don't count.

@@ -38,7 +38,8 @@ func TestDefaults(t *testing.T) {
 	got := shown{cfg.HTTPAddr, cfg.DataDir, cfg.DatabaseURL, cfg.Relay, cfg.KafkaBrokers, cfg.Roles, cfg.StartupTimeout}
 	want := shown{
 		"127.0.0.1:8080", ".tenon", "", "watermill", nil,
-		[]tenon.Role{tenon.RoleAPI, tenon.RoleRelay, tenon.RoleProjections}, time.Minute,
+		[]tenon.Role{tenon.RoleAPI, tenon.RoleRelay, tenon.RoleProjections},
+		time.Minute,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -206,3 +206,23 @@ func TestStreamWithoutHandlerYieldsTheError(t *testing.T) {
 	}
 	t.Fatal("nothing was yielded")
 }
+
+func TestAReusedFrameCarriesNothingOver(t *testing.T) {
+	skip := false
+	m := build(t, func(b *application.Builder) {
+		b.Use(func(ctx context.Context, _ application.Call, next application.Next) error {
+			if skip {
+				return nil
+			}
+			return next.Run(ctx)
+		})
+		application.Answer(b, doubled)
+	})
+	if _, err := application.Send(t.Context(), m, double{N: 21}); err != nil {
+		t.Fatal(err)
+	}
+	skip = true
+	if got, err := application.Send(t.Context(), m, double{N: 1}); err != nil || got != 0 {
+		t.Fatalf("Send = %d, %v without a handler; want 0, not an earlier result", got, err)
+	}
+}

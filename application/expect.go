@@ -3,6 +3,7 @@ package application
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tenon-go/tenon/domain"
 )
@@ -21,13 +22,8 @@ func At(versions ...domain.Version) Expect { return Expect{versions: versions, d
 
 // check compares the demand with the version that was loaded.
 func (e Expect) check(aggregateType, id string, actual domain.Version) error {
-	if !e.demanded {
+	if !e.demanded || slices.Contains(e.versions, actual) {
 		return nil
-	}
-	for _, v := range e.versions {
-		if v == actual {
-			return nil
-		}
 	}
 	err := &PreconditionError{Type: aggregateType, ID: id, Expected: -1, Actual: actual}
 	if len(e.versions) > 0 {

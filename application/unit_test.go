@@ -171,8 +171,11 @@ func TestARawPayloadIsKeptByteForByte(t *testing.T) {
 
 func TestAMessageWithoutTopicKeyOrTypeFailsTheCommit(t *testing.T) {
 	for _, m := range []application.Message{
-		{Key: "k", Type: "t"}, {Topic: "t", Type: "t"}, {Topic: "t", Key: "k"},
-		{Topic: "t", Key: "k", Type: "t", Payload: func() {}}, {Topic: "t", Key: "k", Type: "t", Payload: brokenJSON},
+		{Key: "k", Type: "t"},
+		{Topic: "t", Type: "t"},
+		{Topic: "t", Key: "k"},
+		{Topic: "t", Key: "k", Type: "t", Payload: func() {}},
+		{Topic: "t", Key: "k", Type: "t", Payload: brokenJSON},
 	} {
 		if err := publish(t, m); err == nil || !strings.Contains(err.Error(), "publish message 0") {
 			t.Errorf("message %+v: error %v, want it named", m, err)

@@ -47,5 +47,5 @@ func Bucket(key string) int16 {
 	for i := range len(key) {
 		h = (h ^ uint32(key[i])) * 16777619
 	}
-	return int16((h ^ h>>10 ^ h>>20) % Buckets) //nolint:gosec // less than 1024
+	return int16((h ^ h>>10 ^ h>>20) % Buckets)
 }

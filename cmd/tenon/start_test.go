@@ -61,11 +61,13 @@ func TestServersThatCannotBeReachedEndTheStartWithTheirName(t *testing.T) {
 		says []string
 	}{
 		{
-			"PostgreSQL", []string{"TENON_DATABASE_URL=postgres://me:hunter2@" + closedAddress(t) + "/shop?sslmode=disable"},
+			"PostgreSQL",
+			[]string{"TENON_DATABASE_URL=postgres://me:hunter2@" + closedAddress(t) + "/shop?sslmode=disable"},
 			[]string{"waiting for PostgreSQL", "TENON_DATABASE_URL", "TENON_STARTUP_TIMEOUT", "connection refused"},
 		},
 		{
-			"Kafka", []string{"TENON_KAFKA_BROKERS=" + closedAddress(t)},
+			"Kafka",
+			[]string{"TENON_KAFKA_BROKERS=" + closedAddress(t)},
 			[]string{"waiting for Kafka", "TENON_KAFKA_BROKERS", "TENON_STARTUP_TIMEOUT"},
 		},
 	} {
