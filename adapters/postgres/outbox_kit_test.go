@@ -10,7 +10,6 @@ import (
 	"time"
 
 	watermsg "github.com/ThreeDotsLabs/watermill/message"
-	"github.com/google/uuid"
 
 	"github.com/tenon-go/tenon/adapters/postgres"
 	"github.com/tenon-go/tenon/application/eventlog"
@@ -150,6 +149,3 @@ func (s *subscribed) drain(into *tally) {
 		m.Ack()
 	}
 }
-
-// aggregateName returns a name that no other test uses.
-func aggregateName() string { return uuid.NewString() }
