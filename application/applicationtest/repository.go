@@ -29,7 +29,7 @@ type RepositoryFixture[A domain.Aggregate] struct {
 	Codec         codec.Codec  // nil: JSON over Types
 
 	New     func() A     // a new aggregate with another id each time, with at least one event recorded
-	Change  func(A)      // records at least one event more; called several times on one aggregate
+	Change  func(A)      // records at least one event more; called up to three times on one aggregate
 	Unknown string       // an id of the right form that no aggregate has
 	Compare []cmp.Option // how states are compared, beside the default: all fields, empty is nil
 }

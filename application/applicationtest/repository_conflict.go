@@ -69,11 +69,11 @@ func wantStateConflict(err error, want domain.ConflictError) error {
 
 func writersRace[A domain.Aggregate](ctx context.Context, f RepositoryFixture[A]) error {
 	const rivals, rounds = 4, 5
-	a := f.New()
-	if err := f.save(ctx, a); err != nil {
-		return err
-	}
 	for range rounds {
+		a := f.New()
+		if err := f.save(ctx, a); err != nil {
+			return err
+		}
 		won := make([]bool, rivals)
 		loaded := make([]A, rivals)
 		for i := range loaded {

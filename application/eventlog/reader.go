@@ -22,9 +22,9 @@ type Page struct {
 // records in the order of their versions, whatever the order in which transactions commit. A transaction that stays
 // open delays nothing but its own records. Safe for concurrent use.
 type Reader interface {
-	// Read returns at most limit records after the cursor; limit is at least 1. An empty page is no error. Going back
-	// to an older cursor gives the same records in the same order, then newer ones. A cursor of another log or of a log
-	// that was set back gives an error that says so.
+	// Read returns at most limit records after the cursor; limit is at least 1. An empty page is no error. Going back to an
+	// older cursor gives all of its records again, an aggregate's in the same order; what was committed late may then come
+	// among them. A cursor of another log or of a log that was set back gives an error that says so.
 	Read(ctx context.Context, after Cursor, limit int) (Page, error)
 }
 
