@@ -27,23 +27,27 @@ func (m *member) commitRegularly(ctx context.Context) {
 	}
 }
 
-// commit sends the workers' offsets to the group. Only Kafka's tools read them: errors don't matter.
+// commit sends the workers' offsets to the group. Only Kafka's tools read them: an error is only a reason to send them again.
 func (m *member) commit(workers []*worker) {
-	offsets := make(map[string]map[int32]kgo.EpochOffset)
+	var last []*kgo.Record // as applied; the client commits the offset after each
+	var moved []*worker
 	for _, w := range workers {
-		next := w.applied.Load()
-		if next == w.committed.Swap(next) {
-			continue
+		if next := w.applied.Load(); next != w.committed.Load() {
+			moved = append(moved, w)
+			last = append(last, &kgo.Record{
+				Topic: w.partition.Topic, Partition: w.partition.Number, Offset: next - 1, LeaderEpoch: -1,
+			})
 		}
-		if offsets[w.partition.Topic] == nil {
-			offsets[w.partition.Topic] = make(map[int32]kgo.EpochOffset)
-		}
-		offsets[w.partition.Topic][w.partition.Number] = kgo.EpochOffset{Epoch: -1, Offset: next}
 	}
-	if len(offsets) == 0 {
+	if len(last) == 0 || m.health.isUnreachable() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(m.ctx), leaveTimeout)
 	defer cancel()
-	m.cl.CommitOffsetsSync(ctx, offsets, nil)
+	if err := m.cl.CommitRecords(ctx, last...); err != nil {
+		return
+	}
+	for i, w := range moved {
+		w.committed.Store(last[i].Offset + 1)
+	}
 }

@@ -69,6 +69,12 @@ func (h *health) problem() error {
 	return nil
 }
 
+func (h *health) isUnreachable() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.unreachable != nil
+}
+
 // change applies what was seen; since is the time of the change if it turns out to be one for the worse.
 func (h *health) change(apply func() (since time.Time)) {
 	h.mu.Lock()

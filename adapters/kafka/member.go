@@ -69,6 +69,9 @@ func (m *member) run(ctx context.Context, cl *kgo.Client) {
 	m.release(m.takeAll(), m.cfg.Grace)
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
 	defer cancel()
+	if m.health.isUnreachable() {
+		cancel() // there is nobody to say goodbye to
+	}
 	cl.AllowRebalance()
 	_ = cl.LeaveGroupContext(leaving) // else the session timeout tells the others
 	cl.CloseAllowingRebalance()

@@ -108,7 +108,7 @@ func TestOutageOfTheDeadLetterTopicHoldsThePosition(t *testing.T) {
 	r.cfg.Brokers = []string{"127.0.0.1:1"} // where the dead letters are sent
 	runner := r.runner(nil)
 	r.cfg = reachable
-	stop := r.start(r.source(nil), runner)
+	stop := r.start(r.source(func(c *kafka.SourceConfig) { c.Grace = time.Millisecond }), runner)
 	applicationtest.Eventually(t, func() error {
 		if err := runner.Health(); err == nil || !strings.Contains(err.Error(), "publish dead letter") {
 			return fmt.Errorf("health is %v", err)
