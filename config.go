@@ -25,6 +25,7 @@ type Config struct {
 	Partitions      int           // TENON_TOPIC_PARTITIONS of topics that don't exist yet
 	Replication     int           // TENON_TOPIC_REPLICATION of topics that don't exist yet; 0: the broker's default
 	Relay           string        // TENON_RELAY: watermill, none
+	RelayLinger     time.Duration // TENON_RELAY_LINGER: how long the relay's producer gathers records for a request
 	Roles           []Role        // TENON_ROLES
 	Migrate         bool          // TENON_MIGRATE: whether serve brings the schemas up to date
 	StartupTimeout  time.Duration // TENON_STARTUP_TIMEOUT: how long serve waits for PostgreSQL and Kafka; 0: for ever

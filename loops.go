@@ -60,13 +60,17 @@ func (a *App) wireProjection(w *wired, c codec.Codec, cfg kafka.Config, p projec
 }
 
 func (a *App) wireRelay(w *wired, cfg kafka.Config) error {
+	// One record is in hand at a time: a producer that lingers would make each of them wait.
+	if cfg.Linger = a.cfg.RelayLinger; cfg.Linger == 0 {
+		cfg.Linger = -1
+	}
 	publisher, err := kafka.NewPublisher(cfg)
 	if err != nil {
 		return err
 	}
 	w.closers = append(w.closers, publisher.Close)
 	subscriber, err := postgres.NewSubscriber(w.db, postgres.SubscriberConfig{
-		Group: "relay", Unmarshal: relay.Wrap, Signal: w.db.Signal(), Logger: a.log,
+		Group: postgres.RelayGroup, Unmarshal: relay.Wrap, Signal: w.db.Signal(), Logger: a.log,
 	})
 	if err != nil {
 		return err

@@ -100,6 +100,8 @@ func kernelSettings() []setting {
 			Setting{"TENON_RELAY", "watermill", "watermill: at least once, in order; none: something else forwards the log", false, oneOf("watermill", "none")},
 			func(c *Config, v string) error { c.Relay = v; return nil },
 		},
+		duration("TENON_RELAY_LINGER", "0s", "how long the relay's producer gathers records for a request; see docs/adr/0003",
+			func(c *Config, d time.Duration) { c.RelayLinger = d }),
 		{
 			Setting{"TENON_ROLES", "api,relay,projections", "what runs in this process, comma separated: api, relay, projections", false, nil},
 			func(c *Config, v string) (err error) { c.Roles, err = roles(v); return err },
