@@ -35,7 +35,7 @@ func TestTortureReader(t *testing.T) {
 	const writers, streams = 12, 20
 	units := 40
 	if torture() {
-		units = 3000
+		units = 1000
 	}
 	db := openConfig(t, postgres.Config{URL: migratedURL(t), MaxConns: writers + 8})
 	written := ledger{committed: map[string]bool{}}
