@@ -68,8 +68,10 @@ func TestRefusedRecordIsTriedBeforeLaterOnesAndToldOnce(t *testing.T) {
 	if err := errors.Join(r.Health(), end()); err != nil {
 		t.Error(err)
 	}
-	want := []string{"2: 1 refused 1", "2: 2 refused 2", "2: 3 refused 3", "2: 4 refused 4", "2: 5 refused 5",
-		"2: 6 publisher panicked: the last one breaks", "2: 0 <nil>"}
+	want := []string{
+		"2: 1 refused 1", "2: 2 refused 2", "2: 3 refused 3", "2: 4 refused 4", "2: 5 refused 5",
+		"2: 6 publisher panicked: the last one breaks", "2: 0 <nil>",
+	}
 	got := failures.list()
 	for i := range got {
 		got[i] = strings.ReplaceAll(got[i], "cannot publish a message: ", "")

@@ -24,7 +24,8 @@ func TestEveryStepFromEveryStatus(t *testing.T) {
 		{"ship", order.StatusShipped, ship, order.Shipped{ID: id, Tracking: parcel, At: now()}, []order.Status{order.StatusConfirmed}},
 		{"deliver", order.StatusDelivered, deliver, order.Delivered{ID: id, At: now()}, []order.Status{order.StatusShipped}},
 		{
-			"cancel", order.StatusCancelled, cancel, order.Cancelled{ID: id, Reason: regret, At: now()},
+			"cancel", order.StatusCancelled, cancel,
+			order.Cancelled{ID: id, Reason: regret, At: now()},
 			[]order.Status{order.StatusPending, order.StatusConfirmed},
 		},
 	}
