@@ -102,14 +102,14 @@ func TestStopFinishesWhatIsInHand(t *testing.T) {
 func TestStopCutsWhatTakesTooLong(t *testing.T) {
 	t.Parallel()
 	entered := make(chan struct{})
-	s, stop := serve(t, httpport.Config{StopTimeout: 200 * time.Millisecond}, func(ctx context.Context) error {
+	s, stop := serve(t, httpport.Config{StopTimeout: 4 * time.Second}, func(ctx context.Context) error {
 		close(entered)
 		<-ctx.Done()
 		return ctx.Err()
 	})
 	result := s.get("/thing")
 	<-entered
-	if err := stop(); err == nil || !strings.Contains(err.Error(), "still running after 200ms") {
+	if err := stop(); err == nil || !strings.Contains(err.Error(), "still running after 4s") {
 		t.Errorf("Serve returned %v", err)
 	}
 	(<-result).problem(t, 503, "unavailable")
