@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,13 +44,73 @@ func TestFetchLeavesOutAbortedRecords(t *testing.T) {
 	r.wantApplied(3, 10)
 }
 
-func TestFetchPausesWhenTooMuchWaits(t *testing.T) {
+// counted are connections of which is known how much came in.
+type counted struct {
+	net.Conn
+	read *atomic.Int64
+}
+
+func (c counted) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.read.Add(int64(n))
+	return n, err
+}
+
+// slow holds the calls for one partition until it is let go.
+type slow struct {
+	projection.Handler
+	letGo chan struct{}
+}
+
+func (h slow) Handle(ctx context.Context, p projection.Partition, from int64, batch []projection.Delivery) (int64, error) {
+	if p.Number == 0 {
+		<-h.letGo
+	}
+	return h.Handler.Handle(ctx, p, from, batch)
+}
+
+func TestFetchPausesASlowPartitionOnly(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.produce(records(12, 1, 200)...)
-	src := r.source(func(c *kafka.SourceConfig) { c.MaxBuffered, c.MaxBatch = 2000, 7 })
-	r.start(src, r.runner(nil))
-	r.wantApplied(12, 200)
+	const aggregates, versions, size = 12, 60, 50_000
+	all := records(aggregates, 1, versions)
+	for _, rec := range all {
+		rec.Value = []byte("{" + strings.Repeat(" ", size) + "}")
+	}
+	r.produce(all...)
+	moving := make(map[string]bool) // aggregates of partitions that aren't slow
+	for _, rec := range all {
+		if rec.Partition != 0 {
+			moving[string(rec.Key)] = true
+		}
+	}
+	if len(moving) == 0 || len(moving) == aggregates {
+		t.Fatalf("%d of %d aggregates aren't on partition 0: choose other keys", len(moving), aggregates)
+	}
+	var read atomic.Int64
+	r.cfg.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		return counted{conn, &read}, err
+	}
+	h := slow{Handler: r.runner(nil), letGo: make(chan struct{})}
+	letGo := sync.OnceFunc(func() { close(h.letGo) })
+	t.Cleanup(letGo)
+	r.start(r.source(func(c *kafka.SourceConfig) { c.MaxBuffered, c.MaxBatch = 200_000, 20 }), h)
+	applicationtest.Eventually(t, func() error {
+		applied := r.applied()
+		for aggregate := range moving {
+			if n := len(applied[aggregate]); n < versions {
+				return fmt.Errorf("%s: %d of %d versions applied", aggregate, n, versions)
+			}
+		}
+		return nil
+	})
+	still := int64(aggregates-len(moving)) * versions * size
+	if got, most := read.Load(), int64(aggregates*versions*size)-still/2; got > most {
+		t.Errorf("%d bytes were fetched while %d of them stood still, want at most %d: the partition wasn't paused", got, still, most)
+	}
+	letGo()
+	r.wantApplied(aggregates, versions)
 }
 
 func TestFetchWaitsForItsTopic(t *testing.T) {

@@ -119,6 +119,57 @@ func TestGroupZombieDoesNotApplyWhatTheNewOwnerApplied(t *testing.T) {
 	r.wantApplied(12, 30)
 }
 
+// held is a handler whose calls wait until they are let go.
+type held struct {
+	projection.Handler
+	begun, letGo chan struct{}
+	once         sync.Once
+}
+
+func (h *held) Handle(ctx context.Context, p projection.Partition, from int64, batch []projection.Delivery) (int64, error) {
+	h.once.Do(func() { close(h.begun) })
+	<-h.letGo
+	return h.Handler.Handle(ctx, p, from, batch)
+}
+
+// announced is a handler that says when it is asked for an offset.
+type announced struct {
+	projection.Handler
+	started chan projection.Partition
+}
+
+func (h announced) Start(ctx context.Context, p projection.Partition) (int64, error) {
+	h.started <- p
+	return h.Handler.Start(ctx, p)
+}
+
+func TestGroupNewOwnerWaitsForTheCallInHand(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.produce(records(12, 1, 10)...)
+	old := &held{Handler: r.runner(nil), begun: make(chan struct{}), letGo: make(chan struct{})}
+	t.Cleanup(sync.OnceFunc(func() {
+		select {
+		case <-old.letGo:
+		default:
+			close(old.letGo)
+		}
+	}))
+	r.start(r.source(func(c *kafka.SourceConfig) { c.Grace = time.Hour }), old)
+	<-old.begun
+	next, src := announced{Handler: r.runner(nil), started: make(chan projection.Partition, partitions)}, r.source(nil)
+	r.start(src, next)
+	applicationtest.Eventually(t, src.Health)
+	select {
+	case p := <-next.started:
+		t.Errorf("partition %d began anew while its last owner was in the handler", p.Number)
+	case <-time.After(300 * time.Millisecond): // nothing tells that nothing will happen
+	}
+	close(old.letGo)
+	<-next.started
+	r.wantApplied(12, 10)
+}
+
 func TestGroupRunEndLetsTheCallInHandFinish(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

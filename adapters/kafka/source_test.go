@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/tenon-go/tenon/adapters/kafka"
 	"github.com/tenon-go/tenon/application/applicationtest"
 	"github.com/tenon-go/tenon/application/projection"
 )
@@ -62,9 +63,11 @@ func TestSourceRedeliveryHasNoEffect(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
-	r.start(r.source(nil), &staleStart{Handler: r.runner(nil), told: make(map[projection.Partition]bool)})
-	r.produce(records(9, 31, 40)...)
-	r.wantApplied(9, 40)
+	r.produce(records(9, 31, 60)...)
+	small := r.source(func(c *kafka.SourceConfig) { c.MaxBatch = 7 }) // much is fetched when the first batch is refused
+	r.start(small, &staleStart{Handler: r.runner(nil), told: make(map[projection.Partition]bool)})
+	r.produce(records(9, 61, 70)...)
+	r.wantApplied(9, 70)
 }
 
 // failing is a handler that refuses one of the calls.

@@ -3,6 +3,7 @@ package projection
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/tenon-go/tenon/application/codec"
@@ -19,6 +20,9 @@ type item struct {
 // Handle applies a batch and returns the offset after it. When it returns [ErrMoved] or the context's error, nothing is half
 // done: each event is either applied with its checkpoint or not at all.
 func (r *Runner) Handle(ctx context.Context, p Partition, from int64, batch []Delivery) (int64, error) {
+	if batch[0].Offset < from {
+		return from, fmt.Errorf("source delivered offset %d of %s, partition %d, where %d or more was due", batch[0].Offset, p.Topic, p.Number, from)
+	}
 	run := make([]item, 0, len(batch))
 	for _, d := range batch {
 		it, err := r.read(ctx, d)

@@ -67,6 +67,15 @@ func TestRunnerRedeliveryIsRefused(t *testing.T) {
 	}
 }
 
+func TestRunnerRefusesWhatComesBeforeItsCheckpoint(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.handle(t, events(t, 0, 4)...)
+	if _, err := r.Handle(t.Context(), partition, 5, events(t, 4, 9)); err == nil || !strings.Contains(err.Error(), "offset 4") {
+		t.Errorf("Handle: %v, want an error that names offset 4", err)
+	}
+}
+
 func TestRunnerRefusesATopicMadeAnew(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
