@@ -25,7 +25,7 @@ const pageLimit = 100
 
 // A page costs as much as its rows, whatever the window: behind a transaction that is open for long, within a large
 // window, and for what that transaction leaves when it commits.
-func TestReaderPlans(t *testing.T) {
+func TestTortureReaderPlans(t *testing.T) {
 	t.Parallel()
 	transactions := 8_000
 	if torture() {
