@@ -33,7 +33,9 @@ behind them). Ctrl-C or SIGTERM stops cleanly.`,
 			if err != nil {
 				return err
 			}
-			return app.Run(cmd.Context())
+			err = app.Run(cmd.Context())
+			app.log.Info("stopped", "clean", err == nil)
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&roleList, "roles", "", "what runs in this process, comma separated: api, relay, projections (default: TENON_ROLES)")
