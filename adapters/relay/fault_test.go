@@ -118,10 +118,10 @@ func (l *load) check(t *testing.T, broker string) {
 	}
 	last := make(map[string]int)
 	repeats := 0
-	waitFor(t, "all committed events on the topic", func() bool {
+	waitForProgress(t, "all committed events on the topic", func() (int, bool) {
 		records, err := published(t.Context(), broker, faultTopic)
 		if err != nil {
-			return false
+			return 0, false
 		}
 		clear(last)
 		repeats = 0
@@ -142,7 +142,7 @@ func (l *load) check(t *testing.T, broker string) {
 		for _, n := range last {
 			sum += n
 		}
-		return sum == total
+		return len(records), sum == total
 	})
 	t.Logf("%d events, %d repeated", total, repeats)
 }

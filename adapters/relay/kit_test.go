@@ -39,13 +39,30 @@ func must[V any](v V, err error) func(testing.TB) V {
 // waitFor polls until condition is true, and fails the test when that takes too long.
 func waitFor(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.After(patience)
+	waitForProgress(t, what, func() (int, bool) { return 0, condition() })
+}
+
+// waitForProgress polls until condition is true. It is patient as long as the number that condition returns changes: how
+// long a backlog takes says nothing on a busy machine, standing still does.
+func waitForProgress(t testing.TB, what string, condition func() (int, bool)) {
+	t.Helper()
+	stuck := time.NewTimer(patience)
+	defer stuck.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for !condition() {
+	before := -1
+	for {
+		n, ok := condition()
+		if ok {
+			return
+		}
+		if n != before {
+			stuck.Reset(patience)
+			before = n
+		}
 		select {
 		case <-tick.C:
-		case <-deadline:
+		case <-stuck.C:
 			t.Fatalf("waited too long for: %s", what)
 		}
 	}
