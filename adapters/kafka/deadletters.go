@@ -144,8 +144,7 @@ func (d *DeadLetters) record(topic string, failed projection.Delivery, cause err
 		add(HeaderSpringGroup, []byte(d.group))
 	}
 	add(HeaderSpringMessage, []byte(cause.Error()))
-	var panicked *projection.PanicError
-	if errors.As(cause, &panicked) {
+	if panicked, ok := errors.AsType[*projection.PanicError](cause); ok {
 		add(HeaderSpringStack, panicked.Stack)
 	}
 	return r

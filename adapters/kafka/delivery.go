@@ -1,6 +1,8 @@
 package kafka
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tenon-go/tenon/application/projection"
@@ -18,9 +20,9 @@ func deliver(p projection.Partition, r *kgo.Record) projection.Delivery {
 		d.Headers[i] = relaying.Header{Name: h.Key, Value: string(h.Value)}
 	}
 	d.Record, d.Err = relaying.Parse(func(name string) string {
-		for i := len(d.Headers) - 1; i >= 0; i-- {
-			if d.Headers[i].Name == name {
-				return d.Headers[i].Value
+		for _, h := range slices.Backward(d.Headers) {
+			if h.Name == name {
+				return h.Value
 			}
 		}
 		return ""

@@ -38,7 +38,8 @@ func TestDeliverTakesTheLastOfTwoHeaders(t *testing.T) {
 	t.Parallel()
 	r := &kgo.Record{Headers: []kgo.RecordHeader{
 		{Key: relaying.HeaderEventID, Value: []byte(uuid.NewString())},
-		{Key: relaying.HeaderEventType, Value: []byte("first")}, {Key: relaying.HeaderEventType, Value: []byte("last")},
+		{Key: relaying.HeaderEventType, Value: []byte("first")},
+		{Key: relaying.HeaderEventType, Value: []byte("last")},
 	}}
 	if got := deliver(projection.Partition{}, r).Record.Type; got != "last" {
 		t.Errorf("type %q, want the last", got)

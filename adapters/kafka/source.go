@@ -46,8 +46,10 @@ func (c SourceConfig) checked() (SourceConfig, error) {
 		value    *time.Duration
 		fallback time.Duration
 	}{
-		{"MaxWait", &c.MaxWait, 500 * time.Millisecond}, {"SessionTimeout", &c.SessionTimeout, 10 * time.Second},
-		{"Grace", &c.Grace, 5 * time.Second}, {"CommitEvery", &c.CommitEvery, time.Second},
+		{"MaxWait", &c.MaxWait, 500 * time.Millisecond},
+		{"SessionTimeout", &c.SessionTimeout, 10 * time.Second},
+		{"Grace", &c.Grace, 5 * time.Second},
+		{"CommitEvery", &c.CommitEvery, time.Second},
 	} {
 		want(*d.value >= 0, "%s is %v, want a duration from 0", d.name, *d.value)
 		if *d.value == 0 {

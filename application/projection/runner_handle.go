@@ -68,8 +68,7 @@ func (r *Runner) read(ctx context.Context, d Delivery) (item, error) {
 		return err
 	})
 	it.event.Record = d.Record
-	var spent *spentError
-	if errors.As(err, &spent) {
+	if spent, ok := errors.AsType[*spentError](err); ok {
 		it.poison, err = spent.cause, nil
 	}
 	return it, err

@@ -1,6 +1,7 @@
 package projection_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ func TestPoisonIsFoundAmongOthers(t *testing.T) {
 		t.Errorf("effects (-want +got):\n%s", diff)
 	}
 	letters := r.letters(t)
-	if len(letters) != 2 || string(letters[0].Value) != string(batch[3].Value) || string(letters[1].Value) != string(batch[7].Value) {
+	if len(letters) != 2 || !bytes.Equal(letters[0].Value, batch[3].Value) || !bytes.Equal(letters[1].Value, batch[7].Value) {
 		t.Errorf("dead letters %+v, want events 3 and 7", letters)
 	}
 	if got := r.Stats(); got.Applied != 6 || got.Passed != 2 || got.DeadLettered != 2 {

@@ -43,7 +43,7 @@ func (r *Runner) try(ctx context.Context, p Partition, do func() error) error {
 	defer func() { r.waits.end(p, ctx.Err() == nil) }()
 	for failures, outages := 0, 0; ; {
 		err := do()
-		attempt := 0
+		var attempt int
 		switch {
 		case err == nil || errors.Is(err, ErrMoved) || errors.Is(err, ErrTopicReplaced):
 			return err
