@@ -163,7 +163,7 @@ func TestGroupNewOwnerWaitsForTheCallInHand(t *testing.T) {
 	select {
 	case p := <-next.started:
 		t.Errorf("partition %d began anew while its last owner was in the handler", p.Number)
-	case <-time.After(300 * time.Millisecond): // nothing tells that nothing will happen
+	case <-time.After(2 * time.Second): // nothing tells that nothing will happen
 	}
 	close(old.letGo)
 	<-next.started
