@@ -78,7 +78,7 @@ func (a *App) wireRelay(w *wired, cfg kafka.Config) error {
 	w.closers = append(w.closers, subscriber.Close)
 	r := relay.NewWatermill(relay.Config{
 		Subscriber: subscriber, Publisher: &topicMaker{Publisher: publisher, ensure: a.ensureTopic(w.admin)},
-		Failures: postgres.NewFailures(w.db), Logger: a.log,
+		Failures: postgres.NewFailures(w.db), Logger: a.log, CloseTimeout: a.cfg.ShutdownTimeout,
 	})
 	w.relay = newLoop("relay", r.Run, r.Health)
 	return nil
