@@ -199,6 +199,13 @@ func TestFaultPostgresAndBrokerRestartUnderLoad(t *testing.T) {
 	l.stop()
 	p.waitReady()
 	l.allThere(t, p, url)
+	if err := broker.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	p.place()
+	if status := p.interrupt(); status != 0 {
+		t.Errorf("stopped without a broker, it ended with status %d", status)
+	}
 }
 
 func TestTheEmbeddedPostgresIsStartedAgainWhenItIsKilled(t *testing.T) {
