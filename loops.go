@@ -34,6 +34,7 @@ func (a *App) wireKafka(w *wired, c codec.Codec, brokers []string, projections [
 	return nil
 }
 
+// wireProjection makes a read model's runner and its source.
 func (a *App) wireProjection(w *wired, c codec.Codec, cfg kafka.Config, p projection.Projection) error {
 	// A version is a group of its own: it reads everything again.
 	group := fmt.Sprintf("tenon.%s.v%d", p.Name, p.Version)

@@ -89,6 +89,13 @@ func (a *App) wireContexts(b *application.Builder, wd *wired, api huma.API) ([]p
 		}
 		all = append(all, w.projections...)
 	}
+	for _, p := range all {
+		for _, t := range p.Types {
+			if !b.Knows(t) {
+				errs = append(errs, fmt.Errorf("projection %s handles events of type %q, which no context registers", p.Name, t))
+			}
+		}
+	}
 	return all, errors.Join(errs...)
 }
 

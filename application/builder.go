@@ -64,6 +64,9 @@ func NewBuilder(cfg Config) *Builder {
 // Codec returns the codec of the events registered with [Event], for projections and other readers of the log.
 func (b *Builder) Codec() codec.Codec { return b.kernel.codec }
 
+// Knows reports whether [Event] has registered an event type under that name.
+func (b *Builder) Knows(eventType string) bool { return b.kernel.types.Knows(eventType) }
+
 // Use adds behaviours inside those added before. They run around all handlers, also those registered earlier.
 func (b *Builder) Use(behaviours ...Behaviour) { b.chain = append(b.chain, behaviours...) }
 
