@@ -1,6 +1,7 @@
 package tenon
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -137,4 +138,13 @@ func readConfigFile(path string) (map[string]value, error) {
 		given[name] = value{text: strings.Trim(strings.TrimSpace(v), `"`), source: fmt.Sprintf("%s line %d", path, i+1)}
 	}
 	return given, errors.Join(errs...)
+}
+
+// untilStarted bounds ctx by the time that servers may take to be there.
+func (c Config) untilStarted(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.StartupTimeout == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, c.StartupTimeout,
+		fmt.Errorf("not reached within %v (TENON_STARTUP_TIMEOUT)", c.StartupTimeout))
 }

@@ -37,17 +37,8 @@ func (a *App) start(ctx context.Context, w *wired, s *servers, loops *stage) err
 	return nil
 }
 
-// withStartupTimeout bounds ctx by the time that servers may take to be there.
-func (a *App) withStartupTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
-	if a.cfg.StartupTimeout == 0 {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeoutCause(ctx, a.cfg.StartupTimeout,
-		fmt.Errorf("not reached within %v (TENON_STARTUP_TIMEOUT)", a.cfg.StartupTimeout))
-}
-
 func (a *App) prepareDatabase(ctx context.Context, db *postgres.DB) error {
-	waiting, cancel := a.withStartupTimeout(ctx)
+	waiting, cancel := a.cfg.untilStarted(ctx)
 	defer cancel()
 	if err := db.WaitReady(waiting); err != nil {
 		return fmt.Errorf("PostgreSQL (TENON_DATABASE_URL): %w", errors.Join(context.Cause(waiting), err))
@@ -91,7 +82,7 @@ func (a *App) prepareKafka(ctx context.Context, w *wired) error {
 	if w.admin == nil {
 		return nil
 	}
-	waiting, cancel := a.withStartupTimeout(ctx)
+	waiting, cancel := a.cfg.untilStarted(ctx)
 	defer cancel()
 	for said := false; ; said = true {
 		err := w.admin.EnsureTopics(waiting, a.topicSpecs(w.topics)...)

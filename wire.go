@@ -49,14 +49,14 @@ func (a *App) wire(db *postgres.DB, brokers []string) (_ *wired, err error) {
 			err = errors.Join(err, w.close())
 		}
 	}()
-	if w.server, err = a.newServer(w, a.cfg.HTTPAddr); err != nil {
+	if w.server, err = a.newServer(w); err != nil {
 		return nil, err
 	}
 	w.closers = append(w.closers, w.server.Close)
 	api := w.server.API()
 	if !a.has(RoleAPI) {
 		// The contexts wire their routes all the same, onto a server that never listens.
-		spare, err := a.newServer(&wired{db: db, gate: w.gate, metrics: prometheus.NewRegistry()}, a.cfg.HTTPAddr)
+		spare, err := a.newServer(&wired{db: db, gate: w.gate, metrics: prometheus.NewRegistry()})
 		if err != nil {
 			return nil, err
 		}
@@ -99,7 +99,7 @@ func (a *App) wireContexts(b *application.Builder, wd *wired, api huma.API) ([]p
 	return all, errors.Join(errs...)
 }
 
-func (a *App) newServer(w *wired, addr string) (*httpport.Server, error) {
+func (a *App) newServer(w *wired) (*httpport.Server, error) {
 	checks := []httpport.Check{
 		{Name: "start", Run: w.gate.check},
 		{Name: "postgres", Run: w.db.Ping},
@@ -120,7 +120,7 @@ func (a *App) newServer(w *wired, addr string) (*httpport.Server, error) {
 		}})
 	}
 	return httpport.New(httpport.Config{
-		Addr: addr, Logger: a.log, Checks: checks, Title: "Tenon", Version: version().number,
+		Addr: a.cfg.HTTPAddr, Logger: a.log, Checks: checks, Title: "Tenon", Version: version().number,
 		Metrics: w.metrics, StopTimeout: a.cfg.ShutdownTimeout,
 	})
 }
