@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+
+	"github.com/tenon-go/tenon/application/codec"
 )
 
 // beforeFunc and afterFunc are handlers of an event, without its type.
@@ -15,7 +17,7 @@ type (
 // Event names the event type E as it is stored and published ("order.created"), with the schema version of its present
 // form, from 1. [Builder.Build] reports names and types given twice.
 func Event[E any](b *Builder, name string, schemaVersion int) {
-	registerEvent[E](b.kernel, name, schemaVersion)
+	codec.Register[E](b.kernel.types, name, schemaVersion)
 }
 
 // Before registers a handler that runs inside the transaction of every unit of work that recorded an E, before anything

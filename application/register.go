@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 
-	"github.com/tenon-go/tenon/application/codec"
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/domain"
 )
@@ -61,8 +60,4 @@ type aggregateKind struct {
 	topics Topics
 	repo   any // Repository[PA]
 	save   func(context.Context, eventlog.Tx, []domain.Aggregate) error
-}
-
-func registerEvent[E any](k *kernel, name string, schemaVersion int) {
-	codec.Register[E](k.types, name, schemaVersion)
 }
