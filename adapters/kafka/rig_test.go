@@ -139,7 +139,7 @@ func (r *rig) projection(name string) projection.Projection {
 				_, err := postgres.SQL(tx).ExecContext(ctx, `INSERT INTO applied (projection, aggregate, version) VALUES ($1, $2, $3)`,
 					name, e.AggregateID, int64(e.Version))
 				if err != nil {
-					return postgres.Wrap(err)
+					return postgres.Wrap(ctx, err)
 				}
 			}
 			return nil

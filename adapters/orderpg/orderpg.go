@@ -7,7 +7,6 @@ package orderpg
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -18,13 +17,9 @@ import (
 // Schema returns the context's schema, to be migrated after the kernel's.
 func Schema() postgres.Schema { return postgres.Schema{Name: "orders", FS: migrations.Order()} }
 
-// failed names the step that failed and makes the error one that callers can tell apart. When ctx ended, that is the
-// reason, whatever the driver says.
+// failed names the step that failed and makes the error one that callers can tell apart.
 func failed(ctx context.Context, step string, err error) error {
-	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
-		return fmt.Errorf("%s: %w: %w", step, ended, err)
-	}
-	return fmt.Errorf("%s: %w", step, postgres.Wrap(err))
+	return fmt.Errorf("%s: %w", step, postgres.Wrap(ctx, err))
 }
 
 // timestamp returns t as PostgreSQL reads it in an array of timestamptz.

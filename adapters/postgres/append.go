@@ -152,11 +152,11 @@ func (b *batch) onlyArgs() []any {
 func (t *Tx) explainAppend(ctx context.Context, records []eventlog.Record, err error) error {
 	collision := pq.As(err, pqerror.UniqueViolation)
 	if collision == nil {
-		return wrap(ctx, err)
+		return Wrap(ctx, err)
 	}
 	// The transaction is lost anyway. Giving its connection back first, a small pool has one for the question.
 	if rollbackErr := t.Rollback(); rollbackErr != nil {
-		return wrap(ctx, errors.Join(err, rollbackErr))
+		return Wrap(ctx, errors.Join(err, rollbackErr))
 	}
 	if collision.Constraint == "events_event_id_key" {
 		return fmt.Errorf("%w: %w", ErrDuplicateEvent, err)
@@ -164,7 +164,7 @@ func (t *Tx) explainAppend(ctx context.Context, records []eventlog.Record, err e
 	heads := headsBefore(records)
 	actual, lookErr := readHeads(ctx, t.db.pool, heads)
 	if lookErr != nil && len(heads) > 1 {
-		return wrap(ctx, errors.Join(err, lookErr))
+		return Wrap(ctx, errors.Join(err, lookErr))
 	}
 	for i, h := range heads {
 		switch {

@@ -38,7 +38,7 @@ func (db *DB) Next(ctx context.Context, name string, version int, p projection.P
 	case errors.Is(err, sql.ErrNoRows):
 		return projection.None, nil
 	case err != nil:
-		return projection.None, wrap(ctx, err)
+		return projection.None, Wrap(ctx, err)
 	case id != p.ID:
 		return projection.None, fmt.Errorf("%w: %s had the id %s when projection %s v%d read it, now it has %s", projection.ErrTopicReplaced,
 			p.Topic, id, name, version, p.ID)
@@ -63,7 +63,7 @@ func (db *DB) Advance(ctx context.Context, tx eventlog.Tx, name string, version 
 		return fmt.Errorf("%w: projection %s v%d on %s/%d isn't at %d", projection.ErrMoved, name, version, p.Topic, p.Number, from)
 	}
 	if err != nil {
-		return wrap(ctx, err)
+		return Wrap(ctx, err)
 	}
 	if t.proof.xid == "" {
 		t.proof = moved

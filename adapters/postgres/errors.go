@@ -14,27 +14,29 @@ import (
 	"github.com/tenon-go/tenon/application/eventlog"
 )
 
-// Wrap makes a database error one that callers can tell apart: it wraps eventlog.ErrUnavailable when the server can't
-// be reached or is refusing work for now, eventlog.ErrTransient when it gave the transaction up for another one. The
-// cause stays in the chain; other errors, nil too, are returned as they are.
-func Wrap(err error) error {
+// Wrap makes the error of a statement under ctx one that callers can tell apart: it wraps eventlog.ErrUnavailable when the
+// server can't be reached or is refusing work for now, eventlog.ErrTransient when it gave the transaction up for another
+// one. When ctx ended, that is the reason, whatever the driver says. The cause stays in the chain; other errors, nil
+// too, are returned as they are.
+func Wrap(ctx context.Context, err error) error {
+	switch ended := ctx.Err(); {
+	case err == nil || ended == nil:
+		return classify(err)
+	case errors.Is(err, ended):
+		return err
+	default:
+		return fmt.Errorf("%w: %w", ended, err)
+	}
+}
+
+// classify is Wrap for what no context can have ended.
+func classify(err error) error {
 	switch kind := kindOf(err); {
 	case kind == nil || errors.Is(err, kind):
 		return err
 	default:
 		return fmt.Errorf("%w: %w", kind, err)
 	}
-}
-
-// wrap is Wrap for an operation under ctx: when ctx ended, that is the reason, whatever the driver says.
-func wrap(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() == nil {
-		return Wrap(err)
-	}
-	if errors.Is(err, ctx.Err()) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", ctx.Err(), err)
 }
 
 func kindOf(err error) error {

@@ -24,7 +24,7 @@ func NewFailures(db *DB) *Failures { return &Failures{db: db} }
 // nobody has renewed for an hour: their relay ended before it could remove them.
 func (f *Failures) Failed(ctx context.Context, position int64, n int, cause error) error {
 	if err := f.failed(ctx, position, n, cause); err != nil {
-		return fmt.Errorf("note attempt %d at position %d: %w", n, position, wrap(ctx, err))
+		return fmt.Errorf("note attempt %d at position %d: %w", n, position, Wrap(ctx, err))
 	}
 	return nil
 }

@@ -34,11 +34,11 @@ func (t *Tx) Guard(ctx context.Context, heads []eventlog.Head) error {
 	}
 	slices.Sort(buckets)
 	if _, err := t.tx.ExecContext(ctx, guardSQL, int32(lockClass), pq.Int32Array(slices.Compact(buckets))); err != nil {
-		return wrap(ctx, err)
+		return Wrap(ctx, err)
 	}
 	actual, err := readHeads(ctx, t.tx, heads)
 	if err != nil {
-		return wrap(ctx, err)
+		return Wrap(ctx, err)
 	}
 	for i, h := range heads {
 		if actual[i] != h.Version {

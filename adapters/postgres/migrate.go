@@ -51,7 +51,7 @@ func (s Schema) check() error {
 func Migrate(ctx context.Context, db *DB, schemas ...Schema) error {
 	for _, s := range schemas {
 		if err := db.migrate(ctx, s); err != nil {
-			return fmt.Errorf("migrate schema %s: %w", s.Name, wrap(ctx, err))
+			return fmt.Errorf("migrate schema %s: %w", s.Name, Wrap(ctx, err))
 		}
 	}
 	return nil

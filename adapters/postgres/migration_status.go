@@ -27,7 +27,7 @@ func MigrationStatus(ctx context.Context, db *DB, s Schema) ([]Migration, error)
 	}
 	applied, err := db.applied(ctx, s)
 	if err != nil {
-		return nil, fmt.Errorf("migrations of schema %s: %w", s.Name, wrap(ctx, err))
+		return nil, fmt.Errorf("migrations of schema %s: %w", s.Name, Wrap(ctx, err))
 	}
 	var all []Migration
 	for _, source := range sources {

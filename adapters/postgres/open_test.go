@@ -159,7 +159,7 @@ func TestWrap(t *testing.T) {
 		"constraint":          {&pq.Error{Code: "23514"}, nil},
 		"caller's own ending": {context.DeadlineExceeded, nil},
 	} {
-		got := postgres.Wrap(tt.err)
+		got := postgres.Wrap(t.Context(), tt.err)
 		if !errors.Is(got, tt.err) {
 			t.Errorf("%s: %v has lost its cause", name, got)
 		}
@@ -168,11 +168,11 @@ func TestWrap(t *testing.T) {
 				t.Errorf("%s: %v is %v: %v", name, got, kind, errors.Is(got, kind))
 			}
 		}
-		if again := postgres.Wrap(got); again.Error() != got.Error() {
+		if again := postgres.Wrap(t.Context(), got); again.Error() != got.Error() {
 			t.Errorf("%s: wrapped twice: %v", name, again)
 		}
 	}
-	if postgres.Wrap(nil) != nil {
+	if postgres.Wrap(t.Context(), nil) != nil {
 		t.Error("nil became an error")
 	}
 }

@@ -40,7 +40,7 @@ const (
 func (t *Tx) explain(ctx context.Context, err error) error {
 	unsure := pq.As(err, pqerror.TransactionResolutionUnknown, pqerror.TRStatementCompletionUnknown) != nil
 	if !unsure && (pq.As(err) != nil || errors.Is(err, pq.ErrInFailedTransaction)) {
-		return Wrap(err) // the server said no
+		return classify(err) // the server said no
 	}
 	if t.proof.xid == "" {
 		return fmt.Errorf("%w: %w", eventlog.ErrOutcomeUnknown, err)

@@ -30,7 +30,7 @@ func (db *DB) Read(ctx context.Context, after eventlog.Cursor, limit int) (event
 		c, err = db.openWindow(ctx, c)
 	}
 	if err != nil {
-		return eventlog.Page{}, wrap(ctx, err)
+		return eventlog.Page{}, Wrap(ctx, err)
 	}
 	if c.IsEmpty() {
 		return eventlog.Page{Next: c.Finished().Text()}, nil
@@ -42,11 +42,11 @@ func (db *DB) Read(ctx context.Context, after eventlog.Cursor, limit int) (event
 func (db *DB) page(ctx context.Context, c Cursor, limit int) (eventlog.Page, error) {
 	rows, err := db.pool.QueryContext(ctx, pageSQL, pageArgs(c, limit+1)...)
 	if err != nil {
-		return eventlog.Page{}, wrap(ctx, err)
+		return eventlog.Page{}, Wrap(ctx, err)
 	}
 	records, err := collect(rows, limit+1)
 	if err != nil {
-		return eventlog.Page{}, wrap(ctx, err)
+		return eventlog.Page{}, Wrap(ctx, err)
 	}
 	if len(records) <= limit {
 		return eventlog.Page{Records: records, Next: c.Finished().Text(), More: len(records) == limit}, nil
@@ -86,7 +86,7 @@ func (db *DB) LogIdentity(ctx context.Context) (uuid.UUID, error) {
 	err := db.pool.GetContext(ctx, &id, `SELECT (SELECT id FROM tenon.log_identity)`)
 	switch {
 	case err != nil:
-		return uuid.UUID{}, wrap(ctx, err)
+		return uuid.UUID{}, Wrap(ctx, err)
 	case !id.Valid:
 		return uuid.UUID{}, errNoIdentity
 	}

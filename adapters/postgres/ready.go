@@ -14,7 +14,7 @@ import (
 // Ping returns nil when the server answers a query and is one that the log works on.
 func (db *DB) Ping(ctx context.Context) error {
 	if _, err := db.pool.ExecContext(ctx, "SELECT 1"); err != nil {
-		return fmt.Errorf("PostgreSQL at %s: %w", db.place, wrap(ctx, err))
+		return fmt.Errorf("PostgreSQL at %s: %w", db.place, Wrap(ctx, err))
 	}
 	return nil
 }

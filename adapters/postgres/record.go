@@ -21,10 +21,14 @@ func collect(rows *sql.Rows, most int) ([]eventlog.Record, error) {
 	return records, errors.Join(rows.Err(), rows.Close())
 }
 
-func scanRecord(rows *sql.Rows, r *eventlog.Record) error {
+// scanner is a row of a result.
+type scanner interface{ Scan(dest ...any) error }
+
+// scanRecord reads a row of [pageColumns], behind as many other columns as before has places for.
+func scanRecord(row scanner, r *eventlog.Record, before ...any) error {
 	var metadata sql.RawBytes
-	err := rows.Scan(&r.Position, &r.ID, &r.Topic, &r.AggregateType, &r.AggregateID, &r.Version, &r.Type, &r.SchemaVersion,
-		&r.Payload, &metadata, &r.CorrelationID, &r.CausationID, &r.Traceparent, &r.Actor, &r.RecordedAt)
+	err := row.Scan(append(before, &r.Position, &r.ID, &r.Topic, &r.AggregateType, &r.AggregateID, &r.Version, &r.Type, &r.SchemaVersion,
+		&r.Payload, &metadata, &r.CorrelationID, &r.CausationID, &r.Traceparent, &r.Actor, &r.RecordedAt)...)
 	if err != nil {
 		return fmt.Errorf("read a record: %w", err)
 	}

@@ -25,7 +25,7 @@ func (db *DB) Begin(ctx context.Context) (eventlog.Tx, error) {
 			err = errors.Join(ctx.Err(), tx.Rollback())
 		}
 		release()
-		return nil, wrap(ctx, err)
+		return nil, Wrap(ctx, err)
 	}
 	return &Tx{db: db, tx: tx, release: release}, nil
 }

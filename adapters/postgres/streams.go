@@ -24,7 +24,7 @@ func (db *DB) Stream(ctx context.Context, tx eventlog.Tx, aggregateType, id stri
 		for {
 			chunk, err := readStream(ctx, q, aggregateType, id, after)
 			if err != nil {
-				yield(eventlog.Record{}, wrap(ctx, err))
+				yield(eventlog.Record{}, Wrap(ctx, err))
 				return
 			}
 			for _, r := range chunk {

@@ -12,7 +12,7 @@ import (
 // was set back from: what that cursor calls seen may never have been delivered.
 func (db *DB) openCursor(ctx context.Context, group string) error {
 	if err := db.checkCursor(ctx, group); err != nil {
-		return fmt.Errorf("open cursor %q: %w", group, wrap(ctx, err))
+		return fmt.Errorf("open cursor %q: %w", group, Wrap(ctx, err))
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func (p *pace) HandleError(_ watermill.LoggerAdapter, empty bool, err error) tim
 		p.failing = 0
 		p.idle = grow(p.idle, firstPoll, p.cfg.PollInterval)
 		p.wait(p.idle, p.committed)
-	case errors.Is(Wrap(err), eventlog.ErrTransient):
+	case errors.Is(classify(err), eventlog.ErrTransient):
 		// Another subscriber of the group has moved the cursor on while this one waited for it.
 		p.wait(jitter(rivalWait), nil)
 	default:
@@ -61,7 +61,7 @@ func (p *pace) failed(err error) {
 		return // what fails then fails because of the stop
 	default:
 	}
-	p.outage.begin(Wrap(err))
+	p.outage.begin(classify(err))
 	p.failing = grow(p.failing, firstRetry, p.cfg.RetryMax)
 	p.wait(jitter(p.failing), nil)
 }

@@ -50,7 +50,7 @@ func TestSubscriberThatWaitedForARivalStartsAnew(t *testing.T) {
 	if err := errors.Join(err, rival.Commit()); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-waited; !errors.Is(Wrap(err), eventlog.ErrTransient) {
+	if err := <-waited; !errors.Is(classify(err), eventlog.ErrTransient) {
 		t.Errorf("who waited got %v, want a serialization failure", err)
 	}
 }

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -85,23 +84,13 @@ func (logSchema) SubscribeIsolationLevel() sql.IsolationLevel { return sql.Level
 // UnmarshalMessage implements watermill-sql's SchemaAdapter.
 func (s logSchema) UnmarshalMessage(scanner wsql.Scanner) (wsql.Row, error) {
 	var (
-		r        eventlog.Record
-		window   string
-		low      int64
-		last     bool
-		metadata []byte
+		r      eventlog.Record
+		window string
+		low    int64
+		last   bool
 	)
-	err := scanner.Scan(&window, &low, &last, &r.Position, &r.ID, &r.Topic, &r.AggregateType, &r.AggregateID, &r.Version,
-		&r.Type, &r.SchemaVersion, &r.Payload, &metadata, &r.CorrelationID, &r.CausationID, &r.Traceparent, &r.Actor,
-		&r.RecordedAt)
-	if err != nil {
-		return wsql.Row{}, fmt.Errorf("scan a record: %w", err)
-	}
-	r.RecordedAt = r.RecordedAt.UTC()
-	if string(metadata) != "{}" {
-		if err := json.Unmarshal(metadata, &r.Metadata); err != nil {
-			return wsql.Row{}, fmt.Errorf("read the metadata of record %d: %w", r.Position, err)
-		}
+	if err := scanRecord(scanner, &r, &window, &low, &last); err != nil {
+		return wsql.Row{}, err
 	}
 	m, err := s.unmarshal(r)
 	if err != nil {

@@ -99,7 +99,7 @@ func wire(w *tenon.Wiring) error {
 				_, err := postgres.SQL(tx).ExecContext(ctx, `INSERT INTO notes.counts (id, writings) VALUES ($1, 1)
 					ON CONFLICT (id) DO UPDATE SET writings = counts.writings + 1`, e.AggregateID)
 				if err != nil {
-					return postgres.Wrap(err)
+					return postgres.Wrap(ctx, err)
 				}
 			}
 			return nil
