@@ -11,21 +11,27 @@ import (
 	"github.com/tenon-go/tenon/domain"
 )
 
+// handleThing registers a handler of both that loads the thing "a" and lets do work with it.
+func handleThing(b *application.Builder, do func(*application.Unit, *thing), expect ...application.Expect) {
+	application.Handle(b, func(ctx context.Context, u *application.Unit, _ both) (bool, error) {
+		a, err := application.Get[thing](ctx, u, "a", expect...)
+		if err == nil {
+			do(u, a)
+		}
+		return true, err
+	})
+}
+
 func TestAConflictRunsTheHandlerAgainWithAFreshUnit(t *testing.T) {
 	var h house
 	runs := 0
 	h = newHouse(t, func(b *application.Builder) {
-		application.Handle(b, func(ctx context.Context, u *application.Unit, _ both) (bool, error) {
+		handleThing(b, func(_ *application.Unit, a *thing) {
 			runs++
-			a, err := application.Get[thing](ctx, u, "a")
-			if err != nil {
-				return false, err
-			}
 			if runs == 1 { // somebody else comes in between
 				mustSend(t, h, rename{ID: "a", Name: "theirs"})
 			}
 			domain.Record(a, renamed{a.name + " and mine"})
-			return true, nil
 		})
 	})
 	mustSend(t, h, create{ID: "a", Name: "one"})
@@ -43,15 +49,10 @@ func TestRetriesEndWithTheConflict(t *testing.T) {
 	var h house
 	runs := 0
 	h = newHouse(t, func(b *application.Builder) {
-		application.Handle(b, func(ctx context.Context, u *application.Unit, _ both) (bool, error) {
+		handleThing(b, func(_ *application.Unit, a *thing) {
 			runs++
-			a, err := application.Get[thing](ctx, u, "a")
-			if err != nil {
-				return false, err
-			}
 			mustSend(t, h, rename{ID: "a", Name: fmt.Sprint("theirs ", runs)})
 			domain.Record(a, renamed{"mine"})
-			return true, nil
 		})
 	})
 	mustSend(t, h, create{ID: "a", Name: "one"})
@@ -117,16 +118,11 @@ func TestAConflictUnderADemandedVersionIsTheDemandsFailure(t *testing.T) {
 	var h house
 	runs := 0
 	h = newHouse(t, func(b *application.Builder) {
-		application.Handle(b, func(ctx context.Context, u *application.Unit, _ both) (bool, error) {
+		handleThing(b, func(_ *application.Unit, a *thing) {
 			runs++
-			a, err := application.Get[thing](ctx, u, "a", application.At(1))
-			if err != nil {
-				return false, err
-			}
 			mustSend(t, h, rename{ID: "a", Name: "theirs"})
 			domain.Record(a, renamed{"mine"})
-			return true, nil
-		})
+		}, application.At(1))
 	})
 	mustSend(t, h, create{ID: "a", Name: "one"})
 	_, err := application.Send(t.Context(), h.Mediator, both{})
@@ -139,18 +135,13 @@ func TestCheckMakesTheCommitDependOnWhatWasRead(t *testing.T) {
 	var h house
 	runs := 0
 	h = newHouse(t, func(b *application.Builder) {
-		application.Handle(b, func(ctx context.Context, u *application.Unit, _ both) (bool, error) {
+		handleThing(b, func(u *application.Unit, a *thing) {
 			runs++
-			a, err := application.Get[thing](ctx, u, "a")
-			if err != nil {
-				return false, err
-			}
 			u.Check(a)
 			if runs == 1 {
 				mustSend(t, h, rename{ID: "a", Name: "theirs"})
 			}
 			application.Add(u, newThing("b", "saw "+a.name))
-			return true, nil
 		})
 	})
 	mustSend(t, h, create{ID: "a", Name: "one"})
