@@ -9,6 +9,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
+	"github.com/tenon-go/tenon/adapters/relay/internal/pause"
 	"github.com/tenon-go/tenon/application/relaying"
 )
 
@@ -18,19 +19,19 @@ const noteLimit = 2 * time.Second
 // attempts returns the middleware that counts, reports and spaces the attempts at a record. It waits before the nack:
 // the subscriber sends a nacked record again at once.
 func (w *Watermill) attempts(running context.Context) message.HandlerMiddleware {
-	var pause pause
+	var between pause.Pause
 	return func(next message.HandlerFunc) message.HandlerFunc {
 		return func(m *message.Message) ([]*message.Message, error) {
 			err := publish(next, m)
 			switch {
 			case err == nil:
-				pause.reset()
+				between.Reset()
 				w.published(m)
 			case errors.Is(m.Context().Err(), context.Canceled):
 				// The subscriber has let go of the record: nobody waits for the outcome.
 			default:
 				w.refused(m, err)
-				pause.wait(w.cfg.RetryMax, running.Done(), m.Context().Done())
+				between.Wait(w.cfg.RetryMax, running.Done(), m.Context().Done())
 			}
 			return nil, err
 		}

@@ -23,6 +23,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/components/forwarder"
 	"github.com/ThreeDotsLabs/watermill/message"
 
+	"github.com/tenon-go/tenon/adapters/relay/internal/pause"
 	"github.com/tenon-go/tenon/application/relaying"
 )
 
@@ -107,7 +108,7 @@ func (w *Watermill) Run(ctx context.Context) error {
 	if err := w.cfg.check(); err != nil {
 		return fmt.Errorf("run the relay: %w", err)
 	}
-	var pause pause
+	var between pause.Pause
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := w.forward(ctx)
@@ -115,10 +116,10 @@ func (w *Watermill) Run(ctx context.Context) error {
 			break
 		}
 		if time.Since(began) > time.Minute {
-			pause.reset()
+			between.Reset()
 		}
 		w.state.stopped(err)
-		pause.wait(w.cfg.RetryMax, ctx.Done(), nil)
+		between.Wait(w.cfg.RetryMax, ctx.Done(), nil)
 	}
 	w.publisher.settle(w.cfg.CloseTimeout)
 	return nil
