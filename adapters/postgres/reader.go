@@ -24,12 +24,7 @@ func (db *DB) Read(ctx context.Context, after eventlog.Cursor, limit int) (event
 	if err != nil {
 		return eventlog.Page{}, err
 	}
-	if c.IsOpen() {
-		err = db.checkLog(ctx, c.Log)
-	} else {
-		c, err = db.openWindow(ctx, c)
-	}
-	if err != nil {
+	if c, err = db.enter(ctx, c); err != nil {
 		return eventlog.Page{}, Wrap(ctx, err)
 	}
 	if c.IsEmpty() {
@@ -53,6 +48,14 @@ func (db *DB) page(ctx context.Context, c Cursor, limit int) (eventlog.Page, err
 	}
 	records = records[:limit:limit]
 	return eventlog.Page{Records: records, Next: c.Passed(records[limit-1].Position, false).Text(), More: true}, nil
+}
+
+// enter returns the cursor inside a window: its own, or one that opens now.
+func (db *DB) enter(ctx context.Context, c Cursor) (Cursor, error) {
+	if c.IsOpen() {
+		return c, db.checkLog(ctx, c.Log)
+	}
+	return db.openWindow(ctx, c)
 }
 
 func (db *DB) openWindow(ctx context.Context, c Cursor) (Cursor, error) {

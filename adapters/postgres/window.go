@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -22,6 +23,9 @@ SELECT pg_current_snapshot()::text AS current,
     coalesce((SELECT e.xid FROM tenon.events AS e WHERE e.xid >= $1::xid8 ORDER BY e.xid DESC LIMIT 1)::text::numeric, 0)::text AS newest,
     coalesce((SELECT min(w.position) FROM (
         SELECT e.position FROM tenon.events AS e WHERE e.xid >= $1::xid8 AND $1::xid8 > '1'::xid8 OFFSET 0) AS w), 0) AS first`
+
+// errFromOtherServer says that rows would stay hidden until the server's counter of transactions has passed them.
+var errFromOtherServer = errors.New("the log was loaded from another server and must be re-based")
 
 // window is the row of [windowSQL].
 type window struct {
@@ -49,8 +53,7 @@ func (w window) open(c Cursor) (Cursor, error) {
 		return Cursor{}, fmt.Errorf("%w: it has passed transaction %d, the server is at %d: the database was set back", ErrForeignCursor,
 			c.Before.Xmax-1, current.Xmax-1)
 	case w.Newest >= current.Xmax:
-		return Cursor{}, fmt.Errorf("event of transaction %d, but the server is at %d: the log was loaded from another server and must be re-based",
-			w.Newest, current.Xmax-1)
+		return Cursor{}, fmt.Errorf("%w: event of transaction %d, but the server is at %d", errFromOtherServer, w.Newest, current.Xmax-1)
 	}
 	first := w.First
 	if w.Newest == 0 {
@@ -63,22 +66,28 @@ func (w window) open(c Cursor) (Cursor, error) {
 const pageColumns = `e.position, e.event_id, e.topic, e.aggregate_type, e.aggregate_id, coalesce(e.version, 0) AS version, e.event_type,
     e.schema_version, e.payload, e.metadata, e.correlation_id, e.causation_id, e.traceparent, e.actor, e.recorded_at`
 
-// pageSQL reads a page of an open window in the order of positions, with the parameters of [pageArgs]. Rows of new
-// transactions are found by position from the first of them on, rows of transactions that were late by xid: one
-// condition for both would sort or filter the whole window for each page.
-const pageSQL = `
-SELECT * FROM (
-    (SELECT ` + pageColumns + ` FROM tenon.events AS e
+// A page of an open window in the order of positions, with the parameters of [pageArgs]. Rows of new transactions are
+// found by position from the first of them on, rows of transactions that were late by xid: one condition for both would
+// sort or filter the whole window for each page.
+const (
+	newRows = `SELECT ` + pageColumns + ` FROM tenon.events AS e
      WHERE e.position > greatest($1::bigint, $2::bigint - 1) AND e.xid >= $3::xid8 AND e.xid < $4::xid8
-         AND pg_visible_in_snapshot(e.xid, $5::pg_snapshot)
+         AND pg_visible_in_snapshot(e.xid, $5::pg_snapshot)`
+	lateRows = `SELECT ` + pageColumns + ` FROM tenon.events AS e
+        WHERE e.xid = l.xid AND e.position > $1`
+
+	// pageSQL reads of the whole log.
+	pageSQL = `
+SELECT * FROM (
+    (` + newRows + `
      ORDER BY e.position LIMIT $7)
     UNION ALL
     (SELECT late.* FROM unnest($6::xid8[]) AS l(xid) CROSS JOIN LATERAL (
-        SELECT ` + pageColumns + ` FROM tenon.events AS e
-        WHERE e.xid = l.xid AND e.position > $1 ORDER BY e.position LIMIT $7) AS late)
+        ` + lateRows + ` ORDER BY e.position LIMIT $7) AS late)
 ) AS page ORDER BY position LIMIT $7`
+)
 
-// pageArgs returns the parameters of [pageSQL] for at most limit records after c, which is inside a window.
+// pageArgs returns the parameters of a page for at most limit records after c, which is inside a window.
 func pageArgs(c Cursor, limit int) []any {
 	var late pq.StringArray
 	for _, xid := range c.Before.endedBy(c.Window) {

@@ -1,0 +1,144 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+
+	"github.com/tenon-go/tenon/application/relaying"
+)
+
+// LaneLog is the log as a relay reads it, lane by lane. Its cursors are those of [DB.Read]. Safe for concurrent use.
+type LaneLog struct {
+	db *DB
+
+	// growth is how many times larger payloads were lately than they are stored, as the bits of a float64. It keeps the
+	// server from sending, and the client from dropping, much more than a page may hold.
+	growth atomic.Uint64
+}
+
+var (
+	_ relaying.Log      = (*LaneLog)(nil)
+	_ relaying.Boundary = (*LaneLog)(nil)
+)
+
+// NewLaneLog returns the relay's view of db's log.
+func NewLaneLog(db *DB) *LaneLog {
+	l := &LaneLog{db: db}
+	l.growth.Store(math.Float64bits(1))
+	return l
+}
+
+const timelineSQL = `substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)`
+
+// Identify returns the id that was made with the log's schema and the timeline of the server's write-ahead log, which
+// any role may ask for.
+func (l *LaneLog) Identify(ctx context.Context) (relaying.Identity, error) {
+	var row struct {
+		Log      uuid.NullUUID `db:"log"`
+		Timeline string        `db:"timeline"`
+	}
+	err := l.db.pool.GetContext(ctx, &row, `SELECT (SELECT id FROM tenon.log_identity) AS log, `+timelineSQL+` AS timeline`)
+	switch {
+	case err != nil:
+		return relaying.Identity{}, Wrap(ctx, err)
+	case !row.Log.Valid:
+		return relaying.Identity{}, errNoIdentity
+	}
+	l.db.identity.Store(&row.Log.UUID)
+	return relaying.Identity{Log: row.Log.UUID, Timeline: row.Timeline}, nil
+}
+
+// Read returns the lane's page after a cursor: one statement inside a window, one more where a window opens. It never
+// holds more than q.Bytes of payload and one record. An error that wraps [relaying.ErrLogChanged] and
+// [ErrForeignCursor] says that the cursor isn't of this log.
+func (l *LaneLog) Read(ctx context.Context, q relaying.Query) (relaying.Page, error) {
+	if err := checkQuery(q); err != nil {
+		return relaying.Page{}, err
+	}
+	c, err := ParseCursor(q.After)
+	if err != nil {
+		return relaying.Page{}, err
+	}
+	if c, err = l.db.enter(ctx, c); err != nil {
+		return relaying.Page{}, changed(Wrap(ctx, err))
+	}
+	if c.IsEmpty() {
+		return relaying.Page{Next: c.Finished().Text(), Between: true}, nil
+	}
+	page, err := l.page(ctx, c, q)
+	return page, Wrap(ctx, err)
+}
+
+func checkQuery(q relaying.Query) error {
+	switch {
+	case q.Lane.Of < 1 || q.Lane.Of > relaying.MaxLanes || q.Lane.Number < 0 || q.Lane.Number >= q.Lane.Of:
+		return fmt.Errorf("lane %d of %d: want one of 1 to %d lanes, counted from 0", q.Lane.Number, q.Lane.Of, relaying.MaxLanes)
+	case q.Records < 1 || q.Bytes < 1:
+		return fmt.Errorf("page of %d records and %d bytes: want 1 or more", q.Records, q.Bytes)
+	}
+	return nil
+}
+
+// page asks for a record more than it returns, so that it knows when the window is finished.
+func (l *LaneLog) page(ctx context.Context, c Cursor, q relaying.Query) (relaying.Page, error) {
+	query, args := laneQuery(c, q, l.stored(q.Bytes))
+	rows, err := l.db.pool.QueryContext(ctx, query, args...)
+	if err != nil {
+		return relaying.Page{}, err
+	}
+	b, err := collectBounded(rows, bounds{records: q.Records, bytes: q.Bytes, stored: l.stored(q.Bytes)})
+	if err != nil {
+		return relaying.Page{}, err
+	}
+	l.learn(b)
+	if !b.cut {
+		return relaying.Page{Records: b.records, Next: c.Finished().Text(), More: len(b.records) == q.Records, Between: true}, nil
+	}
+	last := b.records[len(b.records)-1]
+	return relaying.Page{Records: b.records, Next: c.Passed(last.Position, false).Text(), More: true}, nil
+}
+
+// laneQuery returns the statement for a page and its parameters. The whole log is read without looking at buckets.
+func laneQuery(c Cursor, q relaying.Query, stored int64) (string, []any) {
+	args := append(pageArgs(c, q.Records+1), stored)
+	if q.Lane.Of == 1 {
+		return wholePageSQL, args
+	}
+	from, to := q.Lane.Buckets()
+	return lanePageSQL, append(args, from, to)
+}
+
+// stored returns how much the server may send by the size in which it stores payloads: it doesn't know their real size
+// without unpacking them.
+func (l *LaneLog) stored(bytes int) int64 {
+	return max(int64(float64(bytes)/math.Float64frombits(l.growth.Load())), 1)
+}
+
+// learn falls slowly, so that a few payloads that don't shrink make no surprise of the next that do. Too high a growth
+// only makes pages smaller.
+func (l *LaneLog) learn(b bounded) {
+	if b.storedBytes == 0 {
+		return
+	}
+	seen, before := float64(b.bytes)/float64(b.storedBytes), math.Float64frombits(l.growth.Load())
+	l.growth.Store(math.Float64bits(max(seen, (3*before+seen)/4, 1)))
+}
+
+// changed adds what the relay tests for to errors about another log.
+func changed(err error) error {
+	switch {
+	case errors.Is(err, ErrForeignCursor):
+		return fmt.Errorf("%w: %w; `tenon relay rebase` decides where the relay goes on", relaying.ErrLogChanged, err)
+	case errors.Is(err, errFromOtherServer):
+		return fmt.Errorf("%w: %w; `tenon log rebase` does it", relaying.ErrLogChanged, err)
+	}
+	return err
+}
+
+func xidText(xid uint64) string { return strconv.FormatUint(xid, 10) }
