@@ -1,0 +1,37 @@
+package lanes_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
+	"github.com/tenon-go/tenon/adapters/postgres"
+)
+
+// relayEnv makes this binary a relay: "database url", with the broker in relayEnv_BROKER.
+const relayEnv = "TENON_LANES_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if dsn, ok := os.LookupEnv(relayEnv); ok {
+		fmt.Fprintln(os.Stderr, relayAsChild(dsn, os.Getenv(relayEnv+"_BROKER")))
+		os.Exit(1)
+	}
+	embeddedtest.Main(m)
+}
+
+// relayAsChild relays until it is killed.
+func relayAsChild(dsn, broker string) error {
+	ctx := context.Background()
+	db, err := postgres.Open(ctx, postgres.Config{URL: dsn})
+	if err != nil {
+		return err
+	}
+	n, err := newNode(db, broker, options{})
+	if err != nil {
+		return err
+	}
+	fmt.Println("relaying")
+	return n.Run(ctx)
+}

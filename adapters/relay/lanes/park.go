@@ -1,0 +1,76 @@
+package lanes
+
+import (
+	"errors"
+	"time"
+
+	"github.com/tenon-go/tenon/application/eventlog"
+	"github.com/tenon-go/tenon/application/relaying"
+)
+
+// refusal is what is known against a record.
+type refusal struct {
+	key relaying.Key
+	why error
+}
+
+func keyOf(r *eventlog.Record) relaying.Key {
+	return relaying.Key{AggregateType: r.AggregateType, AggregateID: r.AggregateID}
+}
+
+// sort returns the batch of a page: records of parked keys are left out, those known to be refused park their keys. It
+// reuses the page's slice.
+func (t *tenure) sort(records []eventlog.Record) relaying.Batch {
+	if len(t.parked) == 0 && len(t.refused) == 0 {
+		return relaying.Batch{Records: records}
+	}
+	var b relaying.Batch
+	parking := make(map[relaying.Key]bool)
+	b.Records = records[:0]
+	for i := range records {
+		r := records[i] // b.Records overwrites what lies behind
+		k := keyOf(&r)
+		if _, held := t.parked[k]; held || parking[k] {
+			continue
+		}
+		known, refused := t.refused[r.ID]
+		if !refused {
+			b.Records = append(b.Records, r)
+			continue
+		}
+		parking[k] = true
+		b.Park = append(b.Park, parkedAt(&r, known.why, 1))
+		t.relay.cfg.Logger.Warn("relay parks a key: its records wait until somebody retries or skips", "lane", t.lane.Number,
+			"aggregate_type", k.AggregateType, "aggregate_id", k.AggregateID, "event_id", r.ID, "topic", r.Topic, "error", known.why)
+	}
+	return b
+}
+
+func parkedAt(r *eventlog.Record, why error, attempts int) relaying.Parked {
+	return relaying.Parked{
+		Key: keyOf(r), Position: r.Position, Event: r.ID, Topic: r.Topic, Reason: why.Error(),
+		Since: time.Now().UTC().Truncate(time.Millisecond), Attempts: attempts,
+	}
+}
+
+// learn remembers which records of a failed batch are refused for good.
+func (t *tenure) learn(b relaying.Batch, err error) error {
+	var refused *relaying.RefusedError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	for _, r := range refused.Refusals {
+		record := &b.Records[r.Index]
+		t.refused[record.ID] = refusal{keyOf(record), r.Err}
+	}
+	return err
+}
+
+// forget drops what is known against records of a key that is parked now: they are tried again when it is released.
+func (t *tenure) forget(k relaying.Key) {
+	for id, r := range t.refused {
+		if r.key == k {
+			delete(t.refused, id)
+		}
+	}
+}

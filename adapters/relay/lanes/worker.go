@@ -1,0 +1,106 @@
+package lanes
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tenon-go/tenon/adapters/relay/internal/pause"
+	"github.com/tenon-go/tenon/application/relaying"
+)
+
+// worker relays one lane while this node has it.
+type worker struct {
+	relay   *Relay
+	lane    relaying.Lane
+	epoch   int64
+	trouble *trouble
+	cancel  context.CancelFunc
+	done    chan struct{}
+	totals  counters
+
+	// refused are records that the target won't take, learned from batches that failed; they outlive the session, until
+	// their keys are parked.
+	refused map[uuid.UUID]refusal
+
+	mu       sync.Mutex
+	layout   relaying.Layout
+	ends     time.Time // of the lease
+	requests []relaying.Request
+	ordered  chan struct{} // holds a token when the fields above have changed
+}
+
+func newWorker(r *Relay, lane relaying.Lane, epoch int64) *worker {
+	log := r.cfg.Logger.With("lane", lane.Number, "lanes", lane.Of)
+	return &worker{
+		relay: r, lane: lane, epoch: epoch, refused: make(map[uuid.UUID]refusal),
+		trouble: newTrouble(log, "relay lane can't go on, goes on trying", "relay lane goes on again"),
+		done:    make(chan struct{}), ordered: make(chan struct{}, 1),
+	}
+}
+
+func (w *worker) start(ctx context.Context) {
+	ctx, w.cancel = context.WithCancel(ctx)
+	go func() {
+		defer close(w.done)
+		w.run(ctx)
+	}()
+}
+
+// order tells the worker what is asked of it now.
+func (w *worker) order(l relaying.Layout, ends time.Time, requests []relaying.Request) {
+	w.mu.Lock()
+	w.layout, w.ends, w.requests = l, ends, requests
+	w.mu.Unlock()
+	select {
+	case w.ordered <- struct{}{}:
+	default:
+	}
+}
+
+func (w *worker) orders() (relaying.Layout, time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.layout, w.ends
+}
+
+// takeRequests returns the requests that were not yet carried out, once.
+func (w *worker) takeRequests() []relaying.Request {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	requests := w.requests
+	w.requests = nil
+	return requests
+}
+
+// errClosed ends a worker whose lane has nothing more to relay.
+var errClosed = errors.New("the lane's layout has ended")
+
+// run takes the lane and relays it, again after every error, until ctx ends or the layout does.
+func (w *worker) run(ctx context.Context) {
+	var between pause.Pause
+	for ctx.Err() == nil {
+		err := w.serve(ctx, &between)
+		var refused *relaying.RefusedError
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, errClosed):
+			w.trouble.ok()
+			return
+		case errors.As(err, &refused):
+			continue // known now: the next session parks them
+		}
+		w.trouble.fail(err)
+		between.Wait(w.relay.cfg.RetryMax, ctx.Done(), nil)
+	}
+}
+
+// well notes that the lane does what it should.
+func (w *worker) well(between *pause.Pause) {
+	w.trouble.ok()
+	between.Reset()
+}
