@@ -1,0 +1,83 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/tenon-go/tenon/application/relaying"
+)
+
+// errCursorTopic says that the cursor topic can't hold progress: waiting doesn't mend it.
+var errCursorTopic = errors.New("the topic of the relay's progress is unfit")
+
+// checkCursors makes the cursor topic if it isn't there and refuses one that could lose progress. Once per process.
+func (l *Lanes) checkCursors(ctx context.Context) error {
+	l.mu.Lock()
+	ok := l.cursorsOK
+	l.mu.Unlock()
+	if ok {
+		return nil
+	}
+	spec := l.lanes.cursorSpec()
+	if err := l.admin.EnsureTopics(ctx, spec); err != nil {
+		return err
+	}
+	if err := l.admin.checkCursorTopic(ctx, spec.Name); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cursorsOK = true
+	return nil
+}
+
+func (a *Admin) checkCursorTopic(ctx context.Context, topic string) error {
+	adm := kadm.NewClient(a.cl)
+	details, err := adm.ListTopics(ctx, topic)
+	if err == nil {
+		err = details.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("look at topic %s: %w", topic, err)
+	}
+	if n := len(details[topic].Partitions); n < relaying.MaxLanes {
+		return fmt.Errorf("%w: %s has %d partitions, want %d, one for each lane there may be: add partitions, or name another topic",
+			errCursorTopic, topic, n, relaying.MaxLanes)
+	}
+	policy, err := a.topicConfig(ctx, topic, "cleanup.policy")
+	switch {
+	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
+		return fmt.Errorf("%w: its cleanup.policy can't be read: allow DescribeConfigs on topic %s: %w", errCursorTopic, topic, err)
+	case err != nil:
+		return fmt.Errorf("read cleanup.policy of topic %s: %w", topic, err)
+	case policy != "compact":
+		return fmt.Errorf("%w: %s has cleanup.policy %q, want \"compact\", or progress is deleted: set it, or name another topic",
+			errCursorTopic, topic, policy)
+	}
+	return nil
+}
+
+// topicConfig returns one of a topic's configs as it is in force.
+func (a *Admin) topicConfig(ctx context.Context, topic, name string) (string, error) {
+	described, err := kadm.NewClient(a.cl).DescribeTopicConfigs(ctx, topic)
+	if err != nil {
+		return "", err
+	}
+	resource, err := described.On(topic, nil)
+	if err == nil {
+		err = resource.Err
+	}
+	if err != nil {
+		return "", err
+	}
+	for _, c := range resource.Configs {
+		if c.Key == name {
+			return c.MaybeValue(), nil
+		}
+	}
+	return "", fmt.Errorf("the broker doesn't tell %s", name)
+}

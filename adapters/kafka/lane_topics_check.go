@@ -1,0 +1,101 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/tenon-go/tenon/application/eventlog"
+)
+
+// ensure checks topics that this process hasn't seen yet, and makes the ones that are missing, if it may. It returns those
+// that refuse records for good, with the reasons.
+func (t *laneTopics) ensure(ctx context.Context, names []string) (map[string]error, error) {
+	refused := make(map[string]error)
+	for _, name := range names {
+		if t.get(name) != nil {
+			continue
+		}
+		err := t.check(ctx, name)
+		switch {
+		case err == nil:
+		case refusesTopic(err):
+			refused[name] = err
+		default:
+			return nil, err
+		}
+	}
+	return refused, nil
+}
+
+// refusesTopic reports whether err says that no record gets to the topic until a person changes that.
+func refusesTopic(err error) bool {
+	return errors.Is(err, errTopicName) || errors.Is(err, kerr.InvalidTopicException) || errors.Is(err, kerr.TopicAuthorizationFailed) ||
+		errors.Is(err, kerr.PolicyViolation)
+}
+
+// errTopicName says that Kafka has no topics of such a name.
+var errTopicName = errors.New("invalid topic")
+
+func (t *laneTopics) check(ctx context.Context, name string) error {
+	if err := checkTopic(name); err != nil {
+		return fmt.Errorf("%w: %w", errTopicName, err)
+	}
+	detail, err := t.look(ctx, name)
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		if err := t.create(ctx, name); err != nil {
+			return err
+		}
+		detail, err = t.look(ctx, name)
+	}
+	if err != nil {
+		return err
+	}
+	k := &laneTopic{name: name, partitions: len(detail.Partitions), batchBytes: defaultBatchBytes}
+	k.now.Store(int64(k.partitions))
+	// Who may write to a topic may still not be allowed to read its configs.
+	if text, err := t.admin.topicConfig(ctx, name, "max.message.bytes"); err == nil {
+		if n, err := strconv.Atoi(text); err == nil && n > 0 {
+			k.batchBytes, k.known = n, true
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.known[name] == nil {
+		t.known[name] = k
+	}
+	return nil
+}
+
+func (t *laneTopics) look(ctx context.Context, name string) (kadm.TopicDetail, error) {
+	details, err := kadm.NewClient(t.admin.cl).ListTopics(ctx, name)
+	if err == nil {
+		err = details[name].Err
+	}
+	if err == nil && len(details[name].Partitions) == 0 {
+		err = kerr.UnknownTopicOrPartition
+	}
+	if err != nil {
+		return kadm.TopicDetail{}, fmt.Errorf("look for topic %s: %w", name, err)
+	}
+	return details[name], nil
+}
+
+func (t *laneTopics) create(ctx context.Context, name string) error {
+	if t.lanes.Existing {
+		return fmt.Errorf("%w: topic %s doesn't exist, and topics aren't created here: create it", eventlog.ErrUnavailable, name)
+	}
+	err := t.admin.EnsureTopics(ctx, t.lanes.topicSpec(name))
+	switch {
+	case errors.Is(err, kerr.InvalidReplicationFactor): // brokers may be down
+		return fmt.Errorf("%w: %w", eventlog.ErrUnavailable, err)
+	case err != nil:
+		return err
+	}
+	t.log.Info("topic created", "topic", name)
+	return nil
+}
