@@ -52,6 +52,22 @@ func (c *Config) parse() (pq.Config, string, error) {
 	return cfg, fmt.Sprintf("%s/%s", u.Host, cfg.Database), nil
 }
 
+// wakeURL returns rawURL, which is known to be one, for a connection of [Wake]: connecting is bounded, as no context ends
+// it.
+func wakeURL(rawURL, appName string) string {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return rawURL
+	}
+	q := u.Query()
+	if !q.Has("connect_timeout") {
+		q.Set("connect_timeout", "5")
+	}
+	q.Set("application_name", appName+" wake")
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
 // masked returns u with its passwords replaced.
 func masked(u *url.URL) string {
 	m := *u

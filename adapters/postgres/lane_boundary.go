@@ -76,7 +76,10 @@ func (l *LaneLog) Until(ctx context.Context, cursor, final eventlog.Cursor) (eve
 		return "", changed(Wrap(ctx, err))
 	}
 	opened := Cursor{Log: end.Log, Before: c.Before, Window: end.Before}
-	err = l.db.pool.GetContext(ctx, &opened.First, firstSQL, xidText(max(c.Before.Xmax, 1)), xidText(end.Before.Xmax), end.Before.String())
+	if c.Before.IsZero() {
+		return opened.Text(), nil // all rows belong to the window
+	}
+	err = l.db.pool.GetContext(ctx, &opened.First, firstSQL, xidText(c.Before.Xmax), xidText(end.Before.Xmax), end.Before.String())
 	if err != nil {
 		return "", Wrap(ctx, err)
 	}

@@ -48,6 +48,8 @@ type DB struct {
 	signal *eventlog.Signal
 	logger *slog.Logger
 
+	wakeURL string // of Wake's connection, which is none of the pool; holds the password
+
 	identity atomic.Pointer[uuid.UUID] // of the log, once it was read
 }
 
@@ -62,7 +64,10 @@ func Open(_ context.Context, cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open PostgreSQL: %w", err)
 	}
-	db := &DB{pool: sqlx.NewDb(sql.OpenDB(c), "postgres"), place: place, signal: cfg.Signal, logger: cfg.Logger}
+	db := &DB{
+		pool: sqlx.NewDb(sql.OpenDB(c), "postgres"), place: place, signal: cfg.Signal, logger: cfg.Logger,
+		wakeURL: wakeURL(cfg.URL, pqConfig.ApplicationName),
+	}
 	if db.signal == nil {
 		db.signal = new(eventlog.Signal)
 	}

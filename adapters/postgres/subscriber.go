@@ -115,7 +115,7 @@ func NewSubscriber(db *DB, cfg SubscriberConfig) (*Subscriber, error) {
 	}
 	closing, cancel := context.WithCancel(context.Background())
 	s := &Subscriber{db: db, cfg: cfg, closing: closing, close: cancel}
-	s.outage = outage{log: cfg.Logger.With("group", cfg.Group)}
+	s.outage = outage{log: cfg.Logger.With("group", cfg.Group), begun: "can't read the log, goes on trying", over: "reads the log again"}
 	return s, nil
 }
 

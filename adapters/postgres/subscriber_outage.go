@@ -9,7 +9,8 @@ import (
 
 // outage knows whether something fails at present, and logs when that begins and ends. Safe for concurrent use.
 type outage struct {
-	log *slog.Logger
+	log         *slog.Logger
+	begun, over string // what is logged
 
 	mu    sync.Mutex
 	err   error
@@ -21,7 +22,7 @@ func (o *outage) begin(err error) {
 	defer o.mu.Unlock()
 	if o.err == nil {
 		o.since = time.Now()
-		o.log.Warn("can't read the log, goes on trying", "error", err)
+		o.log.Warn(o.begun, "error", err)
 	}
 	o.err = err
 }
@@ -30,7 +31,7 @@ func (o *outage) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err != nil {
-		o.log.Info("reads the log again", "after", time.Since(o.since).Round(time.Millisecond))
+		o.log.Info(o.over, "after", time.Since(o.since).Round(time.Millisecond))
 	}
 	o.err = nil
 }

@@ -29,7 +29,7 @@ func newPace(done <-chan struct{}) (*pace, *eventlog.Signal, *lines) {
 	signal, log := new(eventlog.Signal), new(lines)
 	p := &pace{
 		cfg:    &SubscriberConfig{Signal: signal, PollInterval: time.Hour, RetryMax: time.Millisecond},
-		outage: &outage{log: slog.New(slog.NewTextHandler(log, nil))},
+		outage: &outage{log: slog.New(slog.NewTextHandler(log, nil)), begun: "down", over: "up"},
 		done:   done, paged: func() {}, committed: signal.Wait(), idle: time.Hour,
 	}
 	return p, signal, log
