@@ -45,4 +45,5 @@ type Report struct {
 type Span struct {
 	From, To eventlog.Cursor
 	Records  int
+	Highest  int64 // greatest position among the records
 }
