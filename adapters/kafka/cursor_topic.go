@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/tenon-go/tenon/application/relaying"
@@ -36,15 +35,11 @@ func (l *Lanes) checkCursors(ctx context.Context) error {
 }
 
 func (a *Admin) checkCursorTopic(ctx context.Context, topic string) error {
-	adm := kadm.NewClient(a.cl)
-	details, err := adm.ListTopics(ctx, topic)
-	if err == nil {
-		err = details.Error()
-	}
+	detail, err := a.await(ctx, topic)
 	if err != nil {
-		return fmt.Errorf("look at topic %s: %w", topic, err)
+		return err
 	}
-	if n := len(details[topic].Partitions); n < relaying.MaxLanes {
+	if n := len(detail.Partitions); n < relaying.MaxLanes {
 		return fmt.Errorf("%w: %s has %d partitions, want %d, one for each lane there may be: add partitions, or name another topic",
 			errCursorTopic, topic, n, relaying.MaxLanes)
 	}
@@ -59,25 +54,4 @@ func (a *Admin) checkCursorTopic(ctx context.Context, topic string) error {
 			errCursorTopic, topic, policy)
 	}
 	return nil
-}
-
-// topicConfig returns one of a topic's configs as it is in force.
-func (a *Admin) topicConfig(ctx context.Context, topic, name string) (string, error) {
-	described, err := kadm.NewClient(a.cl).DescribeTopicConfigs(ctx, topic)
-	if err != nil {
-		return "", err
-	}
-	resource, err := described.On(topic, nil)
-	if err == nil {
-		err = resource.Err
-	}
-	if err != nil {
-		return "", err
-	}
-	for _, c := range resource.Configs {
-		if c.Key == name {
-			return c.MaybeValue(), nil
-		}
-	}
-	return "", fmt.Errorf("the broker doesn't tell %s", name)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/tenon-go/tenon/application/eventlog"
@@ -45,12 +44,12 @@ func (t *laneTopics) check(ctx context.Context, name string) error {
 	if err := checkTopic(name); err != nil {
 		return fmt.Errorf("%w: %w", errTopicName, err)
 	}
-	detail, err := t.look(ctx, name)
+	detail, err := t.admin.look(ctx, name)
 	if errors.Is(err, kerr.UnknownTopicOrPartition) {
 		if err := t.create(ctx, name); err != nil {
 			return err
 		}
-		detail, err = t.look(ctx, name)
+		detail, err = t.admin.await(ctx, name)
 	}
 	if err != nil {
 		return err
@@ -69,20 +68,6 @@ func (t *laneTopics) check(ctx context.Context, name string) error {
 		t.known[name] = k
 	}
 	return nil
-}
-
-func (t *laneTopics) look(ctx context.Context, name string) (kadm.TopicDetail, error) {
-	details, err := kadm.NewClient(t.admin.cl).ListTopics(ctx, name)
-	if err == nil {
-		err = details[name].Err
-	}
-	if err == nil && len(details[name].Partitions) == 0 {
-		err = kerr.UnknownTopicOrPartition
-	}
-	if err != nil {
-		return kadm.TopicDetail{}, fmt.Errorf("look for topic %s: %w", name, err)
-	}
-	return details[name], nil
 }
 
 func (t *laneTopics) create(ctx context.Context, name string) error {

@@ -3,8 +3,12 @@ package lanes_test
 import (
 	"bufio"
 	"context"
+	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
+	"runtime/pprof"
+	"strconv"
 	"syscall"
 	"testing"
 
@@ -90,48 +94,77 @@ func TestFaultRelayPausedBeyondItsLease(t *testing.T) {
 	t.Parallel()
 	dsn, broker := database(t), embeddedtest.Broker(t)
 	db := open(t, dsn)
-	one, other := startChild(t, dsn, broker), startChild(t, dsn, broker)
+	children := map[string]*exec.Cmd{}
+	for range 2 {
+		c := startChild(t, dsn, broker)
+		children[strconv.Itoa(c.Process.Pid)] = c
+	}
 	underLoad(t, db, broker, func(l *relaytest.Load) {
-		for i := range rounds(2, 10) {
-			sleeper := []*exec.Cmd{one, other}[i%2]
+		for range rounds(2, 10) {
 			l.Passes(t, 50)
+			sleeper := children[owner(t, db)]
 			if err := sleeper.Process.Signal(syscall.SIGSTOP); err != nil {
 				t.Fatal(err)
 			}
-			expires(t, db)
+			waitFor(t, "another owner", func() bool { return children[owner(t, db)] != sleeper })
 			l.Passes(t, 50)
 			if err := sleeper.Process.Signal(syscall.SIGCONT); err != nil {
 				t.Fatal(err)
 			}
 		}
 	})
-	kill(t, one)
-	kill(t, other)
+	for _, c := range children {
+		kill(t, c)
+	}
 }
 
-// expires waits until whoever had lane 0 has lost it, or somebody else has it.
-func expires(t testing.TB, db *postgres.DB) {
+// owner waits until some node has lane 0 and returns its name.
+func owner(t testing.TB, db *postgres.DB) string {
 	t.Helper()
-	token := int64(-1)
-	waitFor(t, "the lease to end", func() bool {
-		var now int64
-		var dead bool
-		err := db.Pool().QueryRowContext(t.Context(), `SELECT token, coalesce(expires_at < clock_timestamp(), true) FROM tenon.relay_lanes WHERE lane = 0`).Scan(&now, &dead)
-		if token < 0 {
-			token = now
-		}
-		return err == nil && (dead || now != token)
+	var node string
+	waitFor(t, "an owner of lane 0", func() bool {
+		return db.Pool().QueryRowContext(t.Context(), `SELECT owner FROM tenon.relay_lanes WHERE lane = 0 AND owner IS NOT NULL`).Scan(&node) == nil
 	})
+	return node
 }
 
 func TestFaultBrokerRestarted(t *testing.T) {
 	t.Parallel()
 	db := open(t, database(t))
 	broker := embeddedtest.BrokerProcess(t, t.TempDir())
-	n := must(newNode(db, broker.Addr(), options{lanes: 2}))(t)
+	n := must(newNode(db, broker.Addr(), options{lanes: 2, log: slog.New(slog.NewTextHandler(os.Stderr, nil))}))(t)
 	run(t, n)
+	t.Cleanup(func() {}); defer func() {
+		t.Log(n.Health(), n.Stats())
+		if t.Failed() {
+			f, _ := os.Create("/tmp/w/goroutines.txt")
+			pprof.Lookup("goroutine").WriteTo(f, 1)
+			recs, _ := relaytest.Published(context.Background(), broker.Addr(), relaytest.Topic)
+			seen := map[string]bool{}
+			for _, r := range recs {
+				seen[relaytest.Header(r, "event-id")] = true
+			}
+			rows, _ := db.Pool().Query("select event_id, position, xid::text, bucket from tenon.events order by position")
+			g, _ := os.Create("/tmp/w/missing.txt")
+			for rows.Next() {
+				var id, xid string
+				var pos int64
+				var bucket int
+				rows.Scan(&id, &pos, &xid, &bucket)
+				fmt.Fprintln(g, seen[id], pos, xid, bucket)
+			}
+			var c string
+			rows, _ = db.Pool().Query("select row_to_json(p)::text from tenon.relay_progress p")
+			for rows.Next() {
+				rows.Scan(&c)
+				fmt.Fprintln(f, "PROGRESS", c)
+			}
+			f.Close()
+		}
+	}()
 	underLoad(t, db, broker.Addr(), func(l *relaytest.Load) {
 		for range rounds(2, 15) {
+			waitFor(t, "good health", func() bool { return n.Health() == nil && n.Stats().Records > 0 })
 			l.Passes(t, 50)
 			if err := broker.Kill(); err != nil {
 				t.Fatal(err)

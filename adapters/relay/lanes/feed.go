@@ -79,11 +79,14 @@ func (f *feed) bound(ctx context.Context, c eventlog.Cursor) (eventlog.Cursor, e
 }
 
 func (f *feed) read(ctx context.Context, at eventlog.Cursor) error {
+	var woken <-chan struct{} // by a commit since the window was opened; nil: that was before this feed began
 	size, between := firstPage, false
 	for f.final == "" || at != f.final {
-		woken := f.cfg.Wake.Wait() // before looking, or a commit in between is missed
 		if between && f.final == "" && f.holding() {
 			return nil
+		}
+		if between {
+			woken = f.cfg.Wake.Wait() // before looking, or a commit in between is missed
 		}
 		page, err := f.cfg.Log.Read(ctx, relaying.Query{Lane: f.lane, After: at, Records: min(size, f.cfg.BatchRecords), Bytes: f.cfg.BatchBytes})
 		if err != nil {
@@ -106,6 +109,9 @@ func (f *feed) read(ctx context.Context, at eventlog.Cursor) error {
 			continue
 		}
 		size = firstPage
+		if woken == nil {
+			continue
+		}
 		select {
 		case <-woken:
 		case <-f.held:

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 
 	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
 	"github.com/tenon-go/tenon/adapters/postgres"
+	"github.com/tenon-go/tenon/adapters/relay/lanes"
 )
 
 // relayEnv makes this binary a relay: "database url", with the broker in relayEnv_BROKER.
@@ -28,7 +30,7 @@ func relayAsChild(dsn, broker string) error {
 	if err != nil {
 		return err
 	}
-	n, err := newNode(db, broker, options{})
+	n, err := newNode(db, broker, options{change: func(cfg *lanes.Config) { cfg.Node = strconv.Itoa(os.Getpid()) }})
 	if err != nil {
 		return err
 	}

@@ -95,7 +95,9 @@ func (t *tenure) begin(ctx context.Context, identity relaying.Identity, s relayi
 		}
 	}
 	t.totals.parked.Store(int64(len(t.parked)))
-	t.relay.reporter.note(t.lane.Number, t.report(nil, true))
+	if p.Batches > 0 {
+		t.relay.reporter.note(t.lane.Number, t.report(nil, true))
+	}
 	return nil
 }
 
@@ -117,7 +119,9 @@ func (t *tenure) forward(ctx context.Context, f *feed, between *pause.Pause) err
 			if !ok {
 				return t.ended(ctx, f)
 			}
-			err = t.page(ctx, p)
+			if err = t.page(ctx, p); err == nil {
+				t.well(between)
+			}
 		case <-t.ordered:
 			if l, _ := t.orders(); l.Next != 0 {
 				f.hold()
@@ -129,7 +133,6 @@ func (t *tenure) forward(ctx context.Context, f *feed, between *pause.Pause) err
 		if err != nil {
 			return err
 		}
-		t.well(between)
 	}
 }
 

@@ -29,7 +29,7 @@ func CheckOnce(t testing.TB, db *postgres.DB, broker string) {
 		t.Fatalf("%d rows in the log: %v", len(want), err)
 	}
 	var records []*kgo.Record
-	Until(t, "all committed events on the topic", func() (int, bool) {
+	Until(t, fmt.Sprintf("all %d committed events on the topic", len(want)), func() (int, bool) {
 		var err error
 		if records, err = Published(t.Context(), broker, Topic); err != nil {
 			return 0, false
