@@ -1,5 +1,7 @@
 package postgres
 
+import "github.com/tenon-go/tenon/application/relaying"
+
 // The statements behind Read, for tests of their plans.
 const (
 	PageSQL   = pageSQL
@@ -8,3 +10,16 @@ const (
 
 // PageArgs returns PageSQL's parameters.
 func PageArgs(c Cursor, limit int) []any { return pageArgs(c, limit) }
+
+// The statements behind LaneLog, for tests of their plans.
+const (
+	LanePageSQL  = lanePageSQL
+	WholePageSQL = wholePageSQL
+	WithheldSQL  = withheldSQL
+)
+
+// LaneQuery returns the statement for a page of a lane and its parameters.
+func LaneQuery(c Cursor, q relaying.Query) (string, []any) { return laneQuery(c, q, int64(q.Bytes)) }
+
+// WithheldArgs returns WithheldSQL's parameters.
+func WithheldArgs(c Cursor, q relaying.WithheldQuery) []any { return withheldArgs(c, q) }
