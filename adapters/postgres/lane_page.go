@@ -11,13 +11,10 @@ import (
 // which it knows without unpacking a payload. In front of the record's columns stands that running sum.
 const (
 	boundHead = `
-SELECT stored, ` + boundColumns + ` FROM (
+SELECT * FROM (
     SELECT sum(pg_column_size(page.payload)) OVER (ORDER BY page.position ROWS UNBOUNDED PRECEDING) AS stored, page.* FROM (`
 	boundTail = `) AS page
 ) AS bounded WHERE stored - pg_column_size(payload) < $8::bigint ORDER BY position`
-
-	boundColumns = `position, event_id, topic, aggregate_type, aggregate_id, version, event_type,
-    schema_version, payload, metadata, correlation_id, causation_id, traceparent, actor, recorded_at`
 
 	inLane = ` AND e.bucket >= $9::smallint AND e.bucket < $10::smallint`
 
