@@ -11,12 +11,8 @@ const (
 // PageArgs returns PageSQL's parameters.
 func PageArgs(c Cursor, limit int) []any { return pageArgs(c, limit) }
 
-// The statements behind LaneLog, for tests of their plans.
-const (
-	LanePageSQL  = lanePageSQL
-	WholePageSQL = wholePageSQL
-	WithheldSQL  = withheldSQL
-)
+// WithheldSQL is the statement behind LaneLog.Withheld.
+const WithheldSQL = withheldSQL
 
 // LaneQuery returns the statement for a page of a lane and its parameters.
 func LaneQuery(c Cursor, q relaying.Query) (string, []any) { return laneQuery(c, q, int64(q.Bytes)) }

@@ -121,8 +121,10 @@ func TestBoundaryRefusesCursors(t *testing.T) {
 		"until the inside":           {func() (eventlog.Cursor, error) { return l.Until(t.Context(), end, inside) }, "is inside a window"},
 		"until the beginning":        {func() (eventlog.Cursor, error) { return l.Until(t.Context(), end, "") }, "is the beginning"},
 		"until an earlier cut":       {func() (eventlog.Cursor, error) { return l.Until(t.Context(), later, end) }, "has passed more"},
-		"until a cut that hasn't seen as much": {func() (eventlog.Cursor, error) { return l.Until(t.Context(), later, runs.Text()) },
-			"has passed more"},
+		"until a cut that hasn't seen as much": {
+			func() (eventlog.Cursor, error) { return l.Until(t.Context(), later, runs.Text()) },
+			"has passed more",
+		},
 	} {
 		if got, err := tt.call(); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %q, %v; want an error with %q", name, got, err, tt.want)

@@ -7,7 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tenon-go/tenon/adapters/postgres"
-	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/relaying"
 )
 
@@ -72,7 +71,7 @@ func TestTortureWithheldPlans(t *testing.T) {
 			for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
 				t.Run(fmt.Sprintf("%s, %s, %s", state, key, mode), func(t *testing.T) {
 					q := relaying.WithheldQuery{Key: key, Passed: end, Records: pageLimit, Bytes: manyBytes}
-					explain(t, db, mode, postgres.WithheldSQL, postgres.WithheldArgs(must(postgres.ParseCursor(eventlog.Cursor(end)))(t), q)...).check(t)
+					explain(t, db, mode, postgres.WithheldSQL, postgres.WithheldArgs(must(postgres.ParseCursor(end))(t), q)...).check(t)
 				})
 			}
 		}

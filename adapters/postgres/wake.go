@@ -29,7 +29,7 @@ const (
 	wakeChannel    = "tenon.events"
 	wakeInterval   = 5 * time.Millisecond // between two notifications
 	wakeTimeout    = 10 * time.Second     // of one statement
-	wakeFirstRetry = 100 * time.Millisecond
+	wakeFirstRetry = 50 * time.Millisecond
 	wakeLongRetry  = 5 * time.Second
 )
 
