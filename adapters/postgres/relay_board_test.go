@@ -121,8 +121,18 @@ func TestRelayStoreMovesOneBatchAtATime(t *testing.T) {
 		epoch, batches int64
 		closed, fenced bool
 	}{
-		{1, 2, false, true}, {1, 1, false, false}, {1, 1, false, true}, {1, 3, false, true}, {1, 2, false, false}, {2, 1, false, true},
-		{1, 3, true, false}, {1, 4, false, true}, {2, 1, false, false}, {2, 1, false, true}, {1, 4, false, true}, {2, 2, false, false},
+		{1, 2, false, true},
+		{1, 1, false, false},
+		{1, 1, false, true},
+		{1, 3, false, true},
+		{1, 2, false, false},
+		{2, 1, false, true},
+		{1, 3, true, false},
+		{1, 4, false, true},
+		{2, 1, false, false},
+		{2, 1, false, true},
+		{1, 4, false, true},
+		{2, 2, false, false},
 	} {
 		if err := save(step.epoch, step.batches, step.closed); errors.Is(err, relaying.ErrFenced) != step.fenced || (err != nil) != step.fenced {
 			t.Errorf("epoch %d, batch %d: %v, want fenced: %t", step.epoch, step.batches, err, step.fenced)

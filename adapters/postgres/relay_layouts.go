@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/tenon-go/tenon/application/eventlog")
+	"github.com/tenon-go/tenon/application/eventlog"
+)
 
 // Change implements relaying.Layouts. Refused are numbers outside 1 to relaying.MaxLanes, the number that is in force,
 // a change while another is under way, and one before any relay has run.
