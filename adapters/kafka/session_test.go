@@ -138,7 +138,7 @@ func TestParkedKeysSurviveTakeOversUntilTheyAreReleased(t *testing.T) {
 		}
 		r.commit(s, b)
 		_, state := r.node(nil).take(0)
-		byID := cmpopts.SortSlices(func(a, b relaying.Parked) bool { return a.AggregateID < b.AggregateID })
+		byID := cmpopts.SortSlices(func(a, b relaying.Parked) bool { return a.AggregateType+a.AggregateID < b.AggregateType+b.AggregateID })
 		if diff := cmp.Diff(want, state.Parked, byID, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("after batch %d: %s", n, diff)
 		}
