@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/tenon-go/tenon/adapters/embedded/internal/freeport"
 )
 
 // KafkaConfig says how to run the embedded broker. The zero value is a broker in memory on a free port
@@ -111,7 +113,7 @@ func startBroker(cfg KafkaConfig, preferred int) (*Kafka, error) {
 		port := cfg.Port
 		if port == 0 {
 			var err error
-			if port, err = freePort(preferred); err != nil {
+			if port, err = freeport.Find(preferred); err != nil {
 				return nil, err
 			}
 		}
@@ -125,7 +127,7 @@ func startBroker(cfg KafkaConfig, preferred int) (*Kafka, error) {
 		case !errors.Is(err, syscall.EADDRINUSE):
 			return nil, err
 		case cfg.Port != 0 || attempt == maxPortAttempts:
-			return nil, &PortError{Service: "Kafka", Port: port, Cause: cause(err)}
+			return nil, &PortError{Service: "Kafka", Port: port, Cause: freeport.Cause(err)}
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"syscall"
+
+	"github.com/tenon-go/tenon/adapters/embedded/internal/freeport"
 )
 
 // launch starts the server process and waits until it accepts connections. A port that was not asked
@@ -15,13 +17,13 @@ func (p *Postgres) launch(ctx context.Context) error {
 		return err
 	}
 	if p.cfg.Port != 0 {
-		if err := tryPort(p.cfg.Port); err != nil {
+		if err := freeport.Try(p.cfg.Port); err != nil {
 			return &PortError{Service: "PostgreSQL", Port: p.cfg.Port, Cause: err}
 		}
 		return p.launchOn(ctx, p.cfg.Port)
 	}
 	for attempt := 1; ; attempt++ {
-		port, err := freePort(p.kept.Port)
+		port, err := freeport.Find(p.kept.Port)
 		if err != nil {
 			return err
 		}

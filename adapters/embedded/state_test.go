@@ -43,17 +43,3 @@ func TestBrokenSettingsAreNotOverwritten(t *testing.T) {
 		t.Errorf("settings after that: %q, %v", raw, err)
 	}
 }
-
-func TestFreePortPrefersTheLast(t *testing.T) {
-	t.Parallel()
-	last, err := freePort(0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if last < firstPort || last > lastPort {
-		t.Errorf("free port %d, want %d to %d", last, firstPort, lastPort)
-	}
-	if got, err := freePort(last); err != nil || got != last {
-		t.Errorf("free port with %d preferred: %d, %v", last, got, err)
-	}
-}

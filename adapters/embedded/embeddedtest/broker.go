@@ -1,9 +1,11 @@
 package embeddedtest
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/tenon-go/tenon/adapters/embedded"
+	"github.com/tenon-go/tenon/adapters/embedded/kafkatest"
 )
 
 // BrokerOption changes the configuration of a broker before it starts.
@@ -20,12 +22,19 @@ func Partitions(n int) BrokerOption {
 }
 
 // Broker starts an in-process Kafka broker of the test's own and returns its address. It creates
-// topics when they are asked for, holds everything in memory and stops when the test ends.
+// topics when they are asked for, holds everything in memory and stops when the test ends. With
+// TENON_TEST_KAFKA=real it is an Apache Kafka, see kafkatest.
 func Broker(t testing.TB, opts ...BrokerOption) string {
 	t.Helper()
 	cfg := embedded.KafkaConfig{AutoCreate: true}
 	for _, opt := range opts {
 		opt(&cfg)
+	}
+	if kafkatest.Chosen() {
+		if cfg.DataDir != "" {
+			t.Skip("Apache Kafka's data stay in a directory of its own")
+		}
+		return realBroker(t, cfg).Addr()
 	}
 	k, err := embedded.StartKafka(t.Context(), cfg)
 	if err != nil {
@@ -33,4 +42,13 @@ func Broker(t testing.TB, opts ...BrokerOption) string {
 	}
 	t.Cleanup(k.Stop)
 	return k.Addr()
+}
+
+// realBroker returns an Apache Kafka, a used one if it can be as the test wants it.
+func realBroker(t testing.TB, cfg embedded.KafkaConfig) *kafkatest.Cluster {
+	t.Helper()
+	if cfg.Partitions == 0 {
+		return kafkatest.Lend(t)
+	}
+	return kafkatest.Start(t, kafkatest.Options{Properties: map[string]string{"num.partitions": strconv.Itoa(cfg.Partitions)}})
 }

@@ -2,23 +2,26 @@
 // milliseconds and gone when the test ends.
 //
 // [Database] and [DatabaseFrom] hand out databases on one server per test binary; [Server] starts one
-// that a test may kill, [Broker] an in-process Kafka broker, [BrokerProcess] one that may be killed. A test
-// binary calls [Main] from its TestMain, which stops the shared server at the end; without it the
+// that a test may kill, [Broker] an in-process Kafka broker, [BrokerProcess] one that may be killed; both are an Apache
+// Kafka where kafkatest.Chosen says so. A test binary calls [Main] from its TestMain, which stops the shared server at the end; without it the
 // server still ends with the process, and its directory is removed by the next test binary. Test
 // binaries that run at the same time do not meet.
 package embeddedtest
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"testing"
 	"time"
+
+	"github.com/tenon-go/tenon/adapters/embedded/kafkatest"
 )
 
 // startTimeout is for a machine on which several test binaries compile and start at once.
 const startTimeout = 2 * time.Minute
 
-// Main runs the tests and stops the shared server after them:
+// Main runs the tests and stops the shared servers after them:
 //
 //	func TestMain(m *testing.M) { embeddedtest.Main(m) }
 //
@@ -29,6 +32,9 @@ func Main(m *testing.M) {
 	}
 	m.Run()
 	shared.stop()
+	if err := kafkatest.End(); err != nil {
+		fmt.Fprintln(os.Stderr, "end the Kafka shared by the tests:", err)
+	}
 }
 
 func startContext() (context.Context, context.CancelFunc) {

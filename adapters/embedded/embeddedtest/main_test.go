@@ -28,7 +28,7 @@ func TestOtherBinary(t *testing.T) {
 		t.Skip("run by other tests, in a process of its own")
 	}
 	url := Database(t)
-	fmt.Println(shared.once.dir.path, url)
+	fmt.Println(shared.once.dir.Path(), url)
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 

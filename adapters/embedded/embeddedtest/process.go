@@ -9,6 +9,7 @@ import (
 
 	"github.com/tenon-go/tenon/adapters/embedded"
 	"github.com/tenon-go/tenon/adapters/embedded/internal/child"
+	"github.com/tenon-go/tenon/adapters/embedded/kafkatest"
 )
 
 // Process is a broker in a process of its own. Its methods may be called from any goroutine.
@@ -16,16 +17,21 @@ type Process struct {
 	mu    sync.Mutex
 	cfg   embedded.KafkaConfig
 	addr  string
-	child *child.Process // nil: not running
+	child *child.Process     // nil: not running
+	real  *kafkatest.Cluster // nil: this binary is the broker; else the fields above are unused
 }
 
 // BrokerProcess starts a broker in a process of its own, which keeps its records in dir and its port
-// over Kill and Start. It ends with the test. The test binary's TestMain must call [Main].
+// over Kill and Start. It ends with the test. The test binary's TestMain must call [Main]. With
+// TENON_TEST_KAFKA=real it is an Apache Kafka, which keeps them elsewhere.
 func BrokerProcess(t testing.TB, dir string, opts ...BrokerOption) *Process {
 	t.Helper()
 	p := &Process{cfg: embedded.KafkaConfig{DataDir: dir, AutoCreate: true}}
 	for _, opt := range opts {
 		opt(&p.cfg)
+	}
+	if kafkatest.Chosen() {
+		return &Process{real: realBroker(t, p.cfg)}
 	}
 	if err := p.Start(); err != nil {
 		t.Fatalf("start a broker process for the test: %v", err)
@@ -40,6 +46,9 @@ func BrokerProcess(t testing.TB, dir string, opts ...BrokerOption) *Process {
 
 // Addr returns host:port, the same for all runs.
 func (p *Process) Addr() string {
+	if p.real != nil {
+		return p.real.Addr()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.addr
@@ -48,6 +57,9 @@ func (p *Process) Addr() string {
 // Start starts the broker again and returns when it accepts connections. It does nothing when the
 // broker runs.
 func (p *Process) Start() error {
+	if p.real != nil {
+		return p.real.Restart(0)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.child != nil {
@@ -71,6 +83,12 @@ func (p *Process) Kill() error { return p.end(syscall.SIGKILL) }
 func (p *Process) Stop() error { return p.end(syscall.SIGTERM) }
 
 func (p *Process) end(sig syscall.Signal) error {
+	if p.real != nil && sig == syscall.SIGKILL {
+		return p.real.Kill(0)
+	}
+	if p.real != nil {
+		return p.real.Stop(0)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.child == nil {

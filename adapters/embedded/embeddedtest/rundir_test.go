@@ -3,6 +3,8 @@ package embeddedtest
 import (
 	"syscall"
 	"testing"
+
+	"github.com/tenon-go/tenon/adapters/embedded/internal/rundir"
 )
 
 func TestEndedBinaryLeavesNothing(t *testing.T) {
@@ -33,11 +35,11 @@ func TestKilledBinaryIsCleanedUpByTheNext(t *testing.T) {
 	<-b.process.Done()
 	eventually(t, "the server of the killed binary has ended", func() bool { return !listens(t, b.url) })
 	eventually(t, "its directory is removed", func() bool {
-		dir, err := newRunDir(t.Context())
+		dir, err := rundir.New(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := dir.remove(); err != nil {
+		if err := dir.Remove(); err != nil {
 			t.Fatal(err)
 		}
 		return !exists(b.runDir)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tenon-go/tenon/adapters/embedded"
+	"github.com/tenon-go/tenon/adapters/embedded/internal/rundir"
 )
 
 // ServerOption changes the configuration of a server before it starts.
@@ -29,7 +30,7 @@ func Server(t testing.TB, opts ...ServerOption) *embedded.Postgres {
 		t.Fatalf("start a PostgreSQL for the test: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := errors.Join(server.Stop(), dir.remove()); err != nil {
+		if err := errors.Join(server.Stop(), dir.Remove()); err != nil {
 			t.Errorf("stop the test's PostgreSQL: %v", err)
 		}
 	})
@@ -37,18 +38,18 @@ func Server(t testing.TB, opts ...ServerOption) *embedded.Postgres {
 }
 
 // startServer starts a server in a run directory.
-func startServer(ctx context.Context, opts ...ServerOption) (*embedded.Postgres, *runDir, error) {
-	dir, err := newRunDir(ctx)
+func startServer(ctx context.Context, opts ...ServerOption) (*embedded.Postgres, *rundir.Dir, error) {
+	dir, err := rundir.New(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	cfg := embedded.PostgresConfig{DataDir: dir.path, Volatile: true, Parameters: frugal()}
+	cfg := embedded.PostgresConfig{DataDir: dir.Path(), Volatile: true, Parameters: frugal()}
 	for _, opt := range opts {
 		opt(&cfg)
 	}
 	server, err := embedded.StartPostgres(ctx, cfg)
 	if err != nil {
-		return nil, nil, errors.Join(err, dir.remove())
+		return nil, nil, errors.Join(err, dir.Remove())
 	}
 	return server, dir, nil
 }

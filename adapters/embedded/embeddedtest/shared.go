@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tenon-go/tenon/adapters/embedded"
+	"github.com/tenon-go/tenon/adapters/embedded/internal/rundir"
 )
 
 // shared is this test binary's server. It is the package's one variable: the testing package gives tests
@@ -23,7 +24,7 @@ type sharedDatabases struct {
 // databases hands out databases on one server.
 type databases struct {
 	server  *embedded.Postgres
-	dir     *runDir
+	dir     *rundir.Dir
 	admin   *sql.DB
 	version int // server_version_num
 	count   atomic.Int64
@@ -74,7 +75,7 @@ func (s *sharedDatabases) stop() {
 	}
 	d := s.once
 	s.once = nil
-	for _, step := range []func() error{d.admin.Close, d.server.Stop, d.dir.remove} {
+	for _, step := range []func() error{d.admin.Close, d.server.Stop, d.dir.Remove} {
 		if err := step(); err != nil {
 			fmt.Fprintln(os.Stderr, "stop the PostgreSQL shared by the tests:", err)
 		}

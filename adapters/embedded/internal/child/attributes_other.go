@@ -3,6 +3,7 @@
 package child
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -14,3 +15,9 @@ func killGroup(pid int) {
 		_ = p.Kill()
 	}
 }
+
+// Pause returns errors.ErrUnsupported: only Unix can do it.
+func (*Process) Pause() error { return errors.ErrUnsupported }
+
+// Resume returns errors.ErrUnsupported: only Unix can do it.
+func (*Process) Resume() error { return errors.ErrUnsupported }

@@ -1,4 +1,5 @@
-package embeddedtest
+// Package rundir gives servers of tests their directories, and removes what killed test binaries have left.
+package rundir
 
 import (
 	"context"
@@ -11,18 +12,21 @@ import (
 	"github.com/tenon-go/tenon/adapters/embedded"
 )
 
-// runDir is the directory of one server. Its lock tells living ones from those that killed test
+// removeTimeout is for a machine on which several test binaries end at once.
+const removeTimeout = 2 * time.Minute
+
+// Dir is the directory of one server. Its lock tells living ones from those that killed test
 // binaries have left.
-type runDir struct {
+type Dir struct {
 	path string
 	lock *embedded.DirLock
 }
 
-// newRunDir makes a run directory, and removes stale ones. Stale is what nobody has locked, so making and
+// New makes a run directory, and removes stale ones. Stale is what nobody has locked, so making and
 // locking happen under the lock of the common parent.
-func newRunDir(ctx context.Context) (*runDir, error) {
+func New(ctx context.Context) (*Dir, error) {
 	base := baseDir()
-	lock, err := waitLock(ctx, base)
+	lock, err := WaitLock(ctx, base)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +41,7 @@ func newRunDir(ctx context.Context) (*runDir, error) {
 	return dir, nil
 }
 
-func makeRunDir(base string) (*runDir, error) {
+func makeRunDir(base string) (*Dir, error) {
 	path, err := os.MkdirTemp(base, "run-")
 	if err != nil {
 		return nil, fmt.Errorf("make a directory for a test: %w", err)
@@ -49,7 +53,7 @@ func makeRunDir(base string) (*runDir, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &runDir{path: path, lock: lock}, nil
+	return &Dir{path: path, lock: lock}, nil
 }
 
 // baseDir is one for each user, in memory where there is enough of it.
@@ -57,8 +61,8 @@ func baseDir() string {
 	return filepath.Join(fastDir(), fmt.Sprintf("tenon-test-%d", os.Geteuid()))
 }
 
-// waitLock waits for the lock of dir: others hold it for as long as it takes to make a directory.
-func waitLock(ctx context.Context, dir string) (*embedded.DirLock, error) {
+// WaitLock takes the lock of dir, which it makes if it is missing, and waits for others until ctx ends.
+func WaitLock(ctx context.Context, dir string) (*embedded.DirLock, error) {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -75,27 +79,30 @@ func waitLock(ctx context.Context, dir string) (*embedded.DirLock, error) {
 }
 
 // lockStale locks and returns the run directories that nobody holds.
-func lockStale(base string) []*runDir {
+func lockStale(base string) []*Dir {
 	paths, _ := filepath.Glob(filepath.Join(base, "run-*"))
-	var stale []*runDir
+	var stale []*Dir
 	for _, path := range paths {
 		if lock, err := embedded.Lock(path); err == nil {
-			stale = append(stale, &runDir{path: path, lock: lock})
+			stale = append(stale, &Dir{path: path, lock: lock})
 		}
 	}
 	return stale
 }
 
-// remove removes the directory under the lock of its parent: without it somebody who looks for stale ones
+// Path returns the directory's absolute path. Every user can enter it.
+func (d *Dir) Path() string { return d.path }
+
+// Remove removes the directory under the lock of its parent: without it somebody who looks for stale ones
 // could make a new lock file in it meanwhile.
-func (d *runDir) remove() error {
-	ctx, cancel := startContext()
+func (d *Dir) Remove() error {
+	ctx, cancel := context.WithTimeout(context.Background(), removeTimeout)
 	defer cancel()
-	parent, err := waitLock(ctx, filepath.Dir(d.path))
+	parent, err := WaitLock(ctx, filepath.Dir(d.path))
 	if err != nil {
 		return err
 	}
 	return errors.Join(d.discard(), parent.Unlock())
 }
 
-func (d *runDir) discard() error { return errors.Join(os.RemoveAll(d.path), d.lock.Unlock()) }
+func (d *Dir) discard() error { return errors.Join(os.RemoveAll(d.path), d.lock.Unlock()) }

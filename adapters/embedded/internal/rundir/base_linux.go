@@ -1,4 +1,4 @@
-package embeddedtest
+package rundir
 
 import (
 	"os"

@@ -1,0 +1,165 @@
+package kafkatest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+func TestBrokerKeepsAcknowledgedRecordsOverKills(t *testing.T) {
+	t.Parallel()
+	c := Start(t, Options{Properties: map[string]string{"num.partitions": "1"}})
+	before := c.Addr()
+	var want []string
+	for round, end := range []func(...int) error{c.Kill, c.Stop} {
+		for n := range 20 {
+			want = append(want, fmt.Sprintf("%d.%d", round, n))
+		}
+		produce(t, c.Brokers(), "kept", want[round*20:]...)
+		for range 2 {
+			if err := end(0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2 {
+			if err := c.Restart(0); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got := consume(t, c.Brokers(), "kept", len(want)); !slices.Equal(got, want) {
+		t.Errorf("records after a kill and a stop: %q, want %q", got, want)
+	}
+	if c.Addr() != before {
+		t.Errorf("address %s, want %s as before", c.Addr(), before)
+	}
+}
+
+func TestThreeBrokersReplicateAndAPausedOneIsLeftOut(t *testing.T) {
+	t.Parallel()
+	c := Start(t, Options{Brokers: 3})
+	produce(t, c.Brokers(), "kept", "a")
+	adm := kadm.NewClient(client(t, c.Brokers()))
+	topics, err := adm.ListTopics(t.Context(), "kept")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range topics["kept"].Partitions.Sorted() {
+		if len(p.Replicas) != 3 {
+			t.Errorf("partition %d has %d replicas, want 3", p.Partition, len(p.Replicas))
+		}
+	}
+	for i := range 3 {
+		if err := c.Pause(i); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		paused := client(t, c.Brokers()[i:i+1])
+		if paused.Ping(ctx) == nil {
+			t.Errorf("broker %d answers although it is paused", i)
+		}
+		cancel()
+		t.Log(time.Now(), "paused")
+		produce(t, slices.Delete(c.Brokers(), i, i+1), "kept", "b")
+		t.Log(time.Now(), "produced")
+		if err := c.Resume(i); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.nodes[i].ready(t.Context(), []int32{1, 2, 3}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := consume(t, c.Brokers(), "kept", 4); len(got) != 4 {
+		t.Errorf("%d records, want 4", len(got))
+	}
+}
+
+func TestOtherNumbersOfBrokersAreRefused(t *testing.T) {
+	t.Parallel()
+	if _, err := newCluster(t.Context(), nil, Options{Brokers: 2}); err == nil {
+		t.Error("two brokers were accepted")
+	}
+}
+
+func TestLentBrokerIsUsedAgainAndEmpty(t *testing.T) {
+	t.Parallel()
+	in := need(t)
+	var l lender
+	first := lend(t, &l, in)
+	produce(t, first.Brokers(), "left", "a", "b")
+	cl := client(t, first.Brokers(), kgo.ConsumerGroup("left"), kgo.ConsumeTopics("left"))
+	if got := cl.PollFetches(t.Context()).Records(); len(got) == 0 {
+		t.Fatal("the group got nothing")
+	}
+	cl.Close() // leaves the group
+	if err := l.giveBack(first, false); err != nil {
+		t.Fatal(err)
+	}
+	second := lend(t, &l, in)
+	if second != first {
+		t.Error("another broker was lent although the first was given back")
+	}
+	adm := kadm.NewClient(client(t, second.Brokers()))
+	topics, err := adm.ListTopics(t.Context())
+	if err != nil || len(topics) != 0 {
+		t.Errorf("topics of a broker that was lent again: %v, %v", topics.Names(), err)
+	}
+	groups, err := adm.ListGroups(t.Context())
+	if err != nil || len(groups) != 0 {
+		t.Errorf("groups of a broker that was lent again: %v, %v", groups.Groups(), err)
+	}
+}
+
+func TestLentBrokerThatIsStillInUseIsEnded(t *testing.T) {
+	t.Parallel()
+	in := need(t)
+	var l lender
+	for name, use := range map[string]func(*Cluster){
+		"member": func(c *Cluster) {
+			produce(t, c.Brokers(), "left", "a")
+			consume(t, c.Brokers(), "left", 1, kgo.ConsumerGroup("left"))
+		},
+		"transaction": func(c *Cluster) {
+			cl := client(t, c.Brokers(), kgo.TransactionalID("left"))
+			if err := cl.BeginTransaction(); err != nil {
+				t.Fatal(err)
+			}
+			if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: "left"}).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"killed": func(c *Cluster) {
+			if err := c.Kill(0); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		c := lend(t, &l, in)
+		use(c)
+		if err := l.giveBack(c, false); err != nil {
+			t.Fatal(err)
+		}
+		if len(l.idle) != 0 || c.runs() {
+			t.Errorf("%s: the broker is kept for the next test", name)
+		}
+	}
+}
+
+func lend(t testing.TB, l *lender, in *install) *Cluster {
+	t.Helper()
+	c, err := l.take(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.end(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
