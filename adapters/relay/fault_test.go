@@ -104,8 +104,9 @@ func (l *load) passes(t testing.TB, n int64) {
 	waitFor(t, "the load to go on", func() bool { return l.units.Load() >= goal })
 }
 
-// check waits until the topic has what was committed, and fails the test for what was not, or is out of order.
-func (l *load) check(t *testing.T, broker string) {
+// check waits until the topic has what was committed, and fails the test for what was not, or is out of order. It returns
+// how many records are there again.
+func (l *load) check(t *testing.T, brokers string) (repeats int) {
 	t.Helper()
 	l.done.Wait()
 	committed := must(l.heads(t.Context()))(t)
@@ -117,9 +118,8 @@ func (l *load) check(t *testing.T, broker string) {
 		t.Fatal("nothing was written")
 	}
 	last := make(map[string]int)
-	repeats := 0
 	waitForProgress(t, "all committed events on the topic", func() (int, bool) {
-		records, err := published(t.Context(), broker, faultTopic)
+		records, err := published(t.Context(), brokers, faultTopic)
 		if err != nil {
 			return 0, false
 		}
@@ -145,6 +145,7 @@ func (l *load) check(t *testing.T, broker string) {
 		return len(records), sum == total
 	})
 	t.Logf("%d events, %d repeated", total, repeats)
+	return repeats
 }
 
 func rounds(few, torturing int) int {

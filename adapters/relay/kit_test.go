@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,13 +96,13 @@ func open(t testing.TB, url string) *postgres.DB {
 	return db
 }
 
-// newRelay returns a relay from db to the broker, as package tenon wires it.
-func newRelay(db *postgres.DB, broker string) (*relay.Watermill, *kafka.Publisher, error) {
+// newRelay returns a relay from db to the brokers (host:port, separated by commas), as package tenon wires it.
+func newRelay(db *postgres.DB, brokers string) (*relay.Watermill, *kafka.Publisher, error) {
 	from, err := postgres.NewSubscriber(db, postgres.SubscriberConfig{Group: postgres.RelayGroup, Unmarshal: relay.Wrap})
 	if err != nil {
 		return nil, nil, err
 	}
-	to, err := kafka.NewPublisher(kafka.Config{Brokers: []string{broker}, Linger: -1})
+	to, err := kafka.NewPublisher(kafka.Config{Brokers: strings.Split(brokers, ","), Linger: -1})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -109,8 +110,8 @@ func newRelay(db *postgres.DB, broker string) (*relay.Watermill, *kafka.Publishe
 }
 
 // published returns the records of a topic as a read_committed consumer finds them, without Watermill's own header.
-func published(ctx context.Context, broker, topic string) (records []*kgo.Record, err error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+func published(ctx context.Context, brokers, topic string) (records []*kgo.Record, err error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(brokers, ",")...), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxWait(10*time.Millisecond), kgo.MetadataMinAge(10*time.Millisecond))
 	if err != nil {
 		return nil, err

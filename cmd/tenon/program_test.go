@@ -10,12 +10,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
+	"github.com/tenon-go/tenon/adapters/embedded/kafkatest"
 	"github.com/tenon-go/tenon/adapters/postgres"
 	"github.com/tenon-go/tenon/application/applicationtest"
 )
@@ -76,9 +79,29 @@ func dataDir(t testing.TB) string {
 	return filepath.Join(dir, "data")
 }
 
+// ownKafka is the setting of an Apache Kafka where one is chosen, the same for all programs over the data directory. Else the
+// program starts a broker itself.
+func ownKafka(t testing.TB, dir string, environ []string) []string {
+	t.Helper()
+	given := func(pair string) bool { return strings.HasPrefix(pair, "TENON_KAFKA_BROKERS=") }
+	if !kafkatest.Chosen() || slices.ContainsFunc(environ, given) {
+		return nil
+	}
+	path := filepath.Join(filepath.Dir(dir), "kafka")
+	addr, err := os.ReadFile(path) //nolint:gosec // the test's own file
+	if err != nil {
+		addr = []byte(embeddedtest.Broker(t))
+		if err := os.WriteFile(path, addr, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return []string{"TENON_KAFKA_BROKERS=" + string(addr)}
+}
+
 // launch starts `tenon serve` and returns at once.
 func launch(t testing.TB, dir string, environ ...string) *program {
 	t.Helper()
+	environ = append(ownKafka(t, dir, environ), environ...)
 	p := &program{t: t, cmd: command(t, dir, environ, "serve"), out: new(output), dir: dir, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {

@@ -90,7 +90,7 @@ func (n *node) properties(all []*node) map[string]string {
 		// A member that comes need not wait for others, and a broker that was killed is noticed soon: until it is, its
 		// partitions have no leader, and it can't come back itself. The defaults are 3 s and 9 s.
 		"group.initial.rebalance.delay.ms": "0",
-		"broker.session.timeout.ms":        "2000",
+		"broker.session.timeout.ms":        "3000",
 		"broker.heartbeat.interval.ms":     "300",
 
 		// A small machine runs several.
