@@ -29,7 +29,7 @@ POSTGRES = $(firstword $(shell command -v initdb) $(wildcard $(addsuffix /initdb
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # The built binary and not `go run`: SIGTERM must reach the server itself, and
 # its exit status must come back.
@@ -51,6 +51,20 @@ test: postgres-check ## Run every test under -race, on real PostgreSQL and the r
 .PHONY: torture
 torture: postgres-check ## Run the fault tests with all their rounds (TENON_TORTURE=1)
 	TENON_TORTURE=1 $(GO) test -race -count=1 -timeout $(TORTURE_TIMEOUT) -run 'Torture|Fault' $(PACKAGES)
+
+# The fault tests on three brokers are among them. One package at a time: its brokers have the machine to themselves.
+KAFKA_PACKAGES := ./adapters/embedded/kafkatest ./adapters/kafka ./adapters/relay ./cmd/tenon
+
+.PHONY: test-kafka
+test-kafka: postgres-check ## Run the tests that talk to Kafka against Apache Kafka (needs Java 17 and Maven)
+	@for program in java mvn; do \
+	  if ! command -v $$program >/dev/null; then \
+	    echo "test-kafka: $$program is missing; on Debian: apt-get install default-jre-headless maven" >&2; \
+	    if [[ -n "$${CI:-}" ]]; then exit 1; fi; \
+	    echo "test-kafka: skipped" >&2; exit 0; \
+	  fi; \
+	done; \
+	TENON_TEST_KAFKA=real $(GO) test -race -count=1 -p 1 -parallel 2 -timeout $(TEST_TIMEOUT) $(KAFKA_PACKAGES)
 
 .PHONY: bench
 bench: postgres-check ## Run the benchmarks (BENCH=regexp, BENCHTIME=5s)

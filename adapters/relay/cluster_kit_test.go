@@ -54,7 +54,8 @@ func onCluster(t *testing.T, faults func(r *clusterRig)) {
 			r := &clusterRig{T: t, kafka: kafkatest.Start(t, kafkatest.Options{Brokers: 3}), db: open(t, database(t))}
 			r.createTopic()
 			ctx, stop := context.WithCancel(t.Context())
-			r.load = startLoad(ctx, r.db, 4)
+			// Record by record to three brokers takes long: a faster load would only be waited for in the end.
+			r.load = startLoadAt(ctx, r.db, 4, 100*time.Millisecond)
 			defer r.load.done.Wait()
 			defer stop()
 			var endRelay func() error

@@ -32,16 +32,21 @@ type load struct {
 }
 
 func startLoad(ctx context.Context, db *postgres.DB, writers int) *load {
+	return startLoadAt(ctx, db, writers, 5*time.Millisecond)
+}
+
+// startLoadAt starts a load in which each writer begins a unit of work at most once in a while.
+func startLoadAt(ctx context.Context, db *postgres.DB, writers int, every time.Duration) *load {
 	l := &load{db: db}
 	for w := range writers {
-		l.done.Go(func() { l.write(ctx, fmt.Sprint("w", w)) })
+		l.done.Go(func() { l.write(ctx, fmt.Sprint("w", w), every) })
 	}
 	return l
 }
 
-func (l *load) write(ctx context.Context, aggregate string) {
+func (l *load) write(ctx context.Context, aggregate string, every time.Duration) {
 	next := 1
-	pause := time.NewTicker(5 * time.Millisecond)
+	pause := time.NewTicker(every)
 	defer pause.Stop()
 	for round := 0; ctx.Err() == nil; round++ {
 		n, rollBack := 1+round%3, round%5 == 4
