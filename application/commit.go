@@ -21,8 +21,8 @@ var ErrEndless = errors.New("before-commit handlers don't come to an end")
 // long.
 const maxRounds = 100
 
-// commit writes the unit in one transaction; a unit without events or messages needs none. Events are encoded before
-// the transaction opens.
+// commit writes the unit: a unit without events or messages needs nothing, one that only adds to the log hands its records
+// to the store's appender where there is one, the others get a transaction. Events are encoded before.
 func (u *Unit) commit(ctx context.Context) error {
 	if err := u.collect(ctx); err != nil {
 		return err
@@ -30,6 +30,50 @@ func (u *Unit) commit(ctx context.Context) error {
 	if len(u.happened) == 0 && len(u.messages) == 0 {
 		return nil
 	}
+	commit := u.transact
+	if u.kernel.appender != nil && u.onlyAppends() {
+		commit = u.append
+	}
+	if err := commit(ctx); err != nil {
+		return err
+	}
+	for _, t := range u.tracked {
+		domain.Committed(t.aggregate)
+	}
+	return nil
+}
+
+// onlyAppends reports whether nothing but the log is written or asked in the unit's commit: its aggregates keep no state
+// beside their events, no Before handler wants the transaction, and nothing that was only read is checked.
+func (u *Unit) onlyAppends() bool {
+	for _, t := range u.tracked {
+		changed := len(domain.Recorded(t.aggregate)) > 0
+		if (changed && !t.kind.stateless) || (!changed && t.checked) {
+			return false
+		}
+	}
+	for _, h := range u.happened {
+		if len(u.kernel.before[reflect.TypeOf(h.event)]) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// append stores a unit of records alone.
+func (u *Unit) append(ctx context.Context) error {
+	records, err := u.records()
+	if err != nil {
+		return err
+	}
+	if err := u.kernel.appender.AppendUnit(ctx, records); err != nil {
+		return fmt.Errorf("append events: %w", err)
+	}
+	return nil
+}
+
+// transact writes the unit in one transaction.
+func (u *Unit) transact(ctx context.Context) error {
 	tx, err := u.kernel.store.Begin(ctx)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
@@ -47,9 +91,6 @@ func (u *Unit) commit(ctx context.Context) error {
 	}
 	if err := tx.Commit(ctx); err != nil {
 		return fmt.Errorf("commit: %w", err)
-	}
-	for _, t := range u.tracked {
-		domain.Committed(t.aggregate)
 	}
 	return nil
 }

@@ -27,6 +27,11 @@ type eventSourced[A any, PA interface {
 	aggregateType string
 }
 
+// eventsAlone marks the repositories that write nothing besides what the unit of work appends.
+type eventsAlone interface{ eventsAlone() }
+
+func (eventSourced[A, PA]) eventsAlone() {}
+
 // Load folds all events of the aggregate; *domain.NotFoundError when it has none.
 func (s eventSourced[A, PA]) Load(ctx context.Context, tx eventlog.Tx, id string) (PA, error) {
 	a := PA(new(A))

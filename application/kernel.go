@@ -18,6 +18,7 @@ import (
 // kernel is what all units of work of one mediator share; read-only once the mediator is built.
 type kernel struct {
 	store      eventlog.Store
+	appender   eventlog.Appender // the store's, nil when it has none
 	codec      codec.Codec
 	types      *codec.Types
 	aggregates map[reflect.Type]*aggregateKind // by pointer type
@@ -40,6 +41,7 @@ func newKernel(cfg Config) *kernel {
 	if cfg.Codec != nil {
 		k.codec = cfg.Codec(k.codec)
 	}
+	k.appender, _ = cfg.Store.(eventlog.Appender)
 	if k.now == nil {
 		k.now = time.Now
 	}

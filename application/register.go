@@ -40,8 +40,9 @@ func Register[A any, PA interface {
 		b.errs = append(b.errs, fmt.Errorf("aggregate %q (%v): want a type name and a repository", aggregateType, t))
 		return
 	}
+	_, stateless := repo.(eventsAlone)
 	k.aggregates[t] = &aggregateKind{
-		rank: len(k.aggregates), name: aggregateType, goType: t, topics: topics, repo: repo,
+		rank: len(k.aggregates), name: aggregateType, goType: t, topics: topics, repo: repo, stateless: stateless,
 		save: func(ctx context.Context, tx eventlog.Tx, changed []domain.Aggregate) error {
 			typed := make([]PA, len(changed))
 			for i, a := range changed {
@@ -54,10 +55,11 @@ func Register[A any, PA interface {
 
 // aggregateKind is what the kernel knows of one type of aggregate.
 type aggregateKind struct {
-	rank   int // order in which types are saved: the same in every unit, so that rows are locked in one order
-	name   string
-	goType reflect.Type
-	topics Topics
-	repo   any // Repository[PA]
-	save   func(context.Context, eventlog.Tx, []domain.Aggregate) error
+	rank      int // order in which types are saved: the same in every unit, so that rows are locked in one order
+	name      string
+	goType    reflect.Type
+	topics    Topics
+	repo      any  // Repository[PA]
+	stateless bool // the repository's Save writes nothing
+	save      func(context.Context, eventlog.Tx, []domain.Aggregate) error
 }

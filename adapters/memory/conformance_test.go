@@ -59,3 +59,8 @@ func published(broker *memory.Broker) func(context.Context, string) ([]applicati
 		return all, err
 	}
 }
+
+func TestAppender(t *testing.T) {
+	t.Parallel()
+	applicationtest.Appender(t, storeFixture)
+}

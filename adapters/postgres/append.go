@@ -3,7 +3,6 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -63,7 +62,7 @@ func (t *Tx) Append(ctx context.Context, records []eventlog.Record) error {
 	if err != nil {
 		return err
 	}
-	query, args := appendSQL, b.args()
+	query, args := appendSQL, append([]any{int32(lockClass), pq.Int32Array(b.locks)}, b.columns()...)
 	if len(records) == 1 {
 		query, args = appendOneSQL, b.onlyArgs()
 	}
@@ -74,78 +73,6 @@ func (t *Tx) Append(ctx context.Context, records []eventlog.Record) error {
 	t.raise = true
 	t.proof = proof{xid: xid, event: records[0].ID}
 	return nil
-}
-
-// batch holds the records by column.
-type batch struct {
-	locks                                              []int32
-	ids, topics, types, keys, events, payloads         []string
-	metadata, correlations, causations, traces, actors []string
-	times                                              []string
-	versions                                           []int64
-	buckets, schemas                                   []int32
-}
-
-func newBatch(records []eventlog.Record) (*batch, error) {
-	b := new(batch)
-	for i := range records {
-		r := &records[i]
-		if err := check(r); err != nil {
-			return nil, fmt.Errorf("event %q %s: %w", r.Type, r.ID, err)
-		}
-		if err := b.add(r); err != nil {
-			return nil, fmt.Errorf("event %q %s: %w", r.Type, r.ID, err)
-		}
-	}
-	// One order of locking in all transactions: fewer deadlocks.
-	slices.Sort(b.locks)
-	b.locks = slices.Compact(b.locks)
-	return b, nil
-}
-
-func (b *batch) add(r *eventlog.Record) error {
-	metadata := "{}"
-	if len(r.Metadata) > 0 {
-		encoded, err := json.Marshal(r.Metadata)
-		if err != nil {
-			return fmt.Errorf("metadata: %w", err)
-		}
-		metadata = string(encoded)
-	}
-	bucket := int32(eventlog.Bucket(r.AggregateID))
-	if !r.IsMessage() {
-		b.locks = append(b.locks, bucket)
-	}
-	b.ids, b.topics = append(b.ids, r.ID.String()), append(b.topics, r.Topic)
-	b.types, b.keys = append(b.types, r.AggregateType), append(b.keys, r.AggregateID)
-	b.versions, b.buckets = append(b.versions, int64(r.Version)), append(b.buckets, bucket)
-	b.events, b.schemas = append(b.events, r.Type), append(b.schemas, int32(r.SchemaVersion)) //nolint:gosec // checked
-	b.payloads, b.metadata = append(b.payloads, string(r.Payload)), append(b.metadata, metadata)
-	b.correlations, b.causations = append(b.correlations, r.CorrelationID), append(b.causations, r.CausationID)
-	b.traces, b.actors = append(b.traces, r.Traceparent), append(b.actors, r.Actor)
-	b.times = append(b.times, r.RecordedAt.UTC().Format(timestampForm))
-	return nil
-}
-
-func (b *batch) args() []any {
-	return []any{
-		int32(lockClass), pq.Int32Array(b.locks), pq.StringArray(b.ids), pq.StringArray(b.topics), pq.StringArray(b.types),
-		pq.StringArray(b.keys), pq.Int64Array(b.versions), pq.Int32Array(b.buckets), pq.StringArray(b.events), pq.Int32Array(b.schemas),
-		pq.StringArray(b.payloads), pq.StringArray(b.metadata), pq.StringArray(b.correlations), pq.StringArray(b.causations),
-		pq.StringArray(b.traces), pq.StringArray(b.actors), pq.StringArray(b.times),
-	}
-}
-
-// onlyArgs returns the parameters for a single record.
-func (b *batch) onlyArgs() []any {
-	var lock any
-	if len(b.locks) > 0 {
-		lock = b.locks[0]
-	}
-	return []any{
-		int32(lockClass), lock, b.ids[0], b.topics[0], b.types[0], b.keys[0], b.versions[0], b.buckets[0], b.events[0], b.schemas[0],
-		b.payloads[0], b.metadata[0], b.correlations[0], b.causations[0], b.traces[0], b.actors[0], b.times[0],
-	}
 }
 
 // explainAppend finds out whom a record collided with.

@@ -37,3 +37,8 @@ func TestCheckpoints(t *testing.T) {
 		return applicationtest.CheckpointsFixture{Checkpoints: db, Store: db, Reader: db}
 	})
 }
+
+func TestAppender(t *testing.T) {
+	t.Parallel()
+	applicationtest.Appender(t, storeFixture)
+}

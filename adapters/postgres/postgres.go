@@ -49,6 +49,7 @@ type DB struct {
 	logger *slog.Logger
 
 	wakeURL string // of Wake's connection, which is none of the pool; holds the password
+	group group // of units that only append
 
 	identity atomic.Pointer[uuid.UUID] // of the log, once it was read
 }
@@ -74,6 +75,7 @@ func Open(_ context.Context, cfg Config) (*DB, error) {
 	if db.logger == nil {
 		db.logger = slog.New(slog.DiscardHandler)
 	}
+	db.group.open(db)
 	maxConns := cfg.MaxConns
 	if maxConns == 0 {
 		maxConns = defaultMaxConns
@@ -84,8 +86,11 @@ func Open(_ context.Context, cfg Config) (*DB, error) {
 	return db, nil
 }
 
-// Close ends the connections and waits for the statements that run. A second call does nothing.
-func (db *DB) Close() error { return db.pool.Close() }
+// Close fails the units that AppendUnit has queued, waits for what is in flight and ends the connections. A second call does nothing.
+func (db *DB) Close() error {
+	db.group.close()
+	return db.pool.Close()
+}
 
 // Pool returns the connections for use outside this package's contracts: single statements, other libraries. What
 // writes to the log must go through [DB.Begin].
