@@ -66,12 +66,17 @@ func byHand(ctx context.Context, db *sql.DB) error {
 	if _, err := tx.ExecContext(ctx, insertState, r.AggregateID, 1); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO tenon.events (event_id, topic, aggregate_type, aggregate_id, version, bucket, event_type,
-		schema_version, payload, recorded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, r.ID, r.Topic, r.AggregateType, r.AggregateID,
-		int64(r.Version), eventlog.Bucket(r.AggregateID), r.Type, r.SchemaVersion, string(r.Payload), r.RecordedAt); err != nil {
+	if err := insertEvent(ctx, tx, r); err != nil {
 		return err
 	}
 	return tx.Commit()
+}
+
+func insertEvent(ctx context.Context, tx *sql.Tx, r eventlog.Record) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO tenon.events (event_id, topic, aggregate_type, aggregate_id, version, bucket, event_type,
+		schema_version, payload, recorded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, r.ID, r.Topic, r.AggregateType, r.AggregateID,
+		int64(r.Version), eventlog.Bucket(r.AggregateID), r.Type, r.SchemaVersion, string(r.Payload), r.RecordedAt)
+	return err
 }
 
 func byTx(ctx context.Context, db *postgres.DB) error {

@@ -19,3 +19,10 @@ func LaneQuery(c Cursor, q relaying.Query) (string, []any) { return laneQuery(c,
 
 // WithheldArgs returns WithheldSQL's parameters.
 func WithheldArgs(c Cursor, q relaying.WithheldQuery) []any { return withheldArgs(c, q) }
+
+// Queued returns how many units wait to be sent.
+func (db *DB) Queued() int {
+	db.group.mu.Lock()
+	defer db.group.mu.Unlock()
+	return len(db.group.queue)
+}

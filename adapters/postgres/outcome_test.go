@@ -147,11 +147,7 @@ func TestAppendOnBrokenConnectionStoresNothing(t *testing.T) {
 	p, db, direct := behindProxy(t)
 	r := event("a", 1)
 	tx := beginTx(t, db)
-	p.mu.Lock()
-	for _, c := range p.conns {
-		c.Close()
-	}
-	p.mu.Unlock()
+	p.cutAll()
 	if err := tx.Append(t.Context(), []eventlog.Record{r}); !errors.Is(err, eventlog.ErrUnavailable) {
 		t.Errorf("append: %v, want ErrUnavailable", err)
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// cut says what the proxy does to the next commit that comes by.
+// cut says what the proxy does to the next commit, or what else it is told to look for, that comes by.
 type cut int32
 
 const (
@@ -18,6 +18,7 @@ const (
 	cutBefore      // the server never sees it, and both sides see the connection end
 	cutAfter       // the server gets it, the client sees the connection end
 	cutHold        // the client sees the connection end, the server gets it once it was asked about it
+	cutDelay       // both sides see nothing, but meantime has run before the server gets it
 )
 
 // proxy stands between a DB and its server.
@@ -25,9 +26,11 @@ type proxy struct {
 	target   string
 	listener net.Listener
 	next     atomic.Int32
-	meantime func() // runs while a commit that is cut before is held up; may be nil
+	meantime func() // runs while a commit that is cut before, or delayed, is held up; may be nil
 	cuts     atomic.Int32
 	asked    chan struct{} // receives when a client asks what became of a transaction
+
+	victim, question []byte // how a commit and the question about it are recognised
 
 	pumps sync.WaitGroup
 	mu    sync.Mutex
@@ -39,6 +42,7 @@ func newProxy(t *testing.T, rawURL string) (*proxy, string) {
 	t.Helper()
 	u := must(url.Parse(rawURL))(t)
 	p := &proxy{target: u.Host, listener: must(net.Listen("tcp", "127.0.0.1:0"))(t), asked: make(chan struct{}, 1000)}
+	p.victim, p.question = []byte("COMMIT\x00"), []byte("pg_xact_status")
 	p.pumps.Go(p.accept)
 	t.Cleanup(func() {
 		p.listener.Close()
@@ -91,19 +95,37 @@ func (p *proxy) pump(client, server net.Conn, held *sync.Mutex) {
 			return
 		}
 		message := buffer[:n]
-		if bytes.Contains(message, []byte("pg_xact_status")) {
-			p.asked <- struct{}{}
-		}
-		if bytes.Contains(message, []byte("COMMIT\x00")) {
-			if how := cut(p.next.Swap(int32(cutNothing))); how != cutNothing {
+		if bytes.Contains(message, p.victim) {
+			switch how := cut(p.next.Swap(int32(cutNothing))); how {
+			case cutNothing:
+			case cutDelay:
+				p.cuts.Add(1)
+				p.meantime()
+			default:
 				p.cut(how, client, server, message, held)
 				return
+			}
+		}
+		if bytes.Contains(message, p.question) {
+			select {
+			case p.asked <- struct{}{}:
+			default: // nobody has anything held back for so long
 			}
 		}
 		if _, err := server.Write(message); err != nil {
 			return
 		}
 	}
+}
+
+// cutAll ends all connections.
+func (p *proxy) cutAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		c.Close()
+	}
+	p.conns = nil
 }
 
 func (p *proxy) cut(how cut, client, server net.Conn, message []byte, held *sync.Mutex) {
