@@ -15,6 +15,10 @@ func CheckStore(t testing.TB, name string, f StoreFixture) error {
 	return runOne(t, append(storeChecks(), readerChecks()...), name, f)
 }
 
+func CheckAppender(t testing.TB, name string, f StoreFixture) error {
+	return runOne(t, appenderChecks(), name, f)
+}
+
 func CheckCheckpoints(t testing.TB, name string, f CheckpointsFixture) error {
 	return runOne(t, checkpointsChecks(), name, f)
 }
