@@ -20,6 +20,14 @@ func Event[E any](b *Builder, name string, schemaVersion int) {
 	codec.Register[E](b.kernel.types, name, schemaVersion)
 }
 
+// Upcast registers how an event stored at schema version from is read as one of from+1, by all who decode: aggregates,
+// handlers and projections. What is stored and published stays as it is. Old and New are the two forms, structs or
+// json.RawMessage. [Builder.Build] reports a step that is missing between two others and the present version, see
+// [codec.Upcast].
+func Upcast[Old, New any](b *Builder, name string, from int, f func(Old) (New, error)) {
+	codec.Upcast(b.kernel.types, name, from, f)
+}
+
 // Before registers a handler that runs inside the transaction of every unit of work that recorded an E, before anything
 // is written. It may change further aggregates and read through [Unit.Tx]; the events this records get their Before
 // handlers too, until no new ones appear. Its error rolls the unit back. Several handlers run in the order registered.

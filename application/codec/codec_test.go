@@ -114,14 +114,19 @@ func TestWrongRegistrationsAreAllReported(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	f.Add([]byte(`{"name":"x"}`))
-	f.Add([]byte(`null`))
-	f.Add([]byte{0xff, 0})
-	c := codec.JSON{Types: newTypes()}
-	f.Fuzz(func(t *testing.T, payload []byte) {
-		e, err := c.Decode(t.Context(), codec.Meta{Type: "door.opened", SchemaVersion: 1}, payload)
-		if (err == nil) == (e == nil) || (err != nil && !errors.Is(err, codec.ErrMalformed)) {
-			t.Errorf("Decode(%q) = %v, %v: want an event or ErrMalformed", payload, e, err)
+	for schema := range 4 {
+		f.Add([]byte(`{"name":"x"}`), schema)
+		f.Add([]byte(`{"fullName":"x y","floor":3}`), schema)
+		f.Add([]byte(`null`), schema)
+		f.Add([]byte{0xff, 0}, schema)
+	}
+	plain, chain := codec.JSON{Types: newTypes()}, codec.JSON{Types: tenantTypes()}
+	f.Fuzz(func(t *testing.T, payload []byte, schema int) {
+		for name, c := range map[string]codec.JSON{"door.opened": plain, "tenant.moved": chain} {
+			e, err := c.Decode(t.Context(), codec.Meta{Type: name, SchemaVersion: schema}, payload)
+			if (err == nil) == (e == nil) || (err != nil && !errors.Is(err, codec.ErrMalformed)) {
+				t.Errorf("Decode(%s %d, %q) = %v, %v: want an event or ErrMalformed", name, schema, payload, e, err)
+			}
 		}
 	})
 }

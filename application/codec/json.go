@@ -9,7 +9,8 @@ import (
 )
 
 // JSON is the default codec: encoding/json over the registered types. A field that the present type doesn't have is
-// passed over at decode, so that a newer writer doesn't stop an older reader of the same schema version.
+// passed over at decode, so that a newer writer doesn't stop an older reader of the same schema version. An older
+// schema version is brought to the present one by the steps of [Upcast].
 type JSON struct {
 	Types *Types
 }
@@ -34,6 +35,10 @@ func (c JSON) Decode(_ context.Context, m Meta, payload []byte) (domain.Event, e
 	if m.SchemaVersion > et.schema {
 		return nil, fmt.Errorf("decode event %s: %w: %s has schema version %d, this program knows up to %d",
 			m.ID, ErrMalformed, m.Type, m.SchemaVersion, et.schema)
+	}
+	payload, err := c.Types.upcast(et, m.SchemaVersion, payload)
+	if err != nil {
+		return nil, fmt.Errorf("decode event %s: %w: %s: %w", m.ID, ErrMalformed, m.Type, err)
 	}
 	e, err := et.decode(payload)
 	if err != nil {

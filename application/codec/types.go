@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/tenon-go/tenon/domain"
 )
@@ -14,6 +15,7 @@ import (
 type Types struct {
 	byName map[string]eventType
 	byType map[reflect.Type]eventType
+	steps  map[string]map[int]step // by event name and the schema version that they begin at
 	errs   []error
 }
 
@@ -55,8 +57,8 @@ func decodeJSON[E any](payload []byte) (domain.Event, error) {
 	return e, nil
 }
 
-// Err returns all that was wrong with the registrations, joined; nil when nothing was.
-func (t *Types) Err() error { return errors.Join(t.errs...) }
+// Err returns all that was wrong with the registrations, joined; nil when nothing was. Ask when all are made.
+func (t *Types) Err() error { return errors.Join(append(slices.Clip(t.errs), t.checkSteps())...) }
 
 // NameOf returns the stored name and schema version of e's type; the error wraps [ErrUnknownType].
 func (t *Types) NameOf(e domain.Event) (name string, schema int, err error) {
