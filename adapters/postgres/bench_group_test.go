@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenon-go/tenon/adapters/postgres"
+	"github.com/tenon-go/tenon/application"
 	"github.com/tenon-go/tenon/application/eventlog"
 )
 
@@ -77,6 +78,24 @@ func BenchmarkGroup(b *testing.B) {
 				}},
 			})
 			reportGroups(b, db)
+		})
+	}
+}
+
+// BenchmarkKernel compares a unit of one state row and one event through mediator, unit of work and codec with the
+// transaction written by hand.
+func BenchmarkKernel(b *testing.B) {
+	for _, clients := range []int{1, 16, 64} {
+		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
+			db, url := benchDB(b, clients)
+			plain, m := openSQL(b, url, clients), notepad(b, db, true)
+			duel(b, clients, [2]side{
+				{"byhand", func(ctx context.Context) error { return byHand(ctx, plain) }},
+				{"kernel", func(ctx context.Context) error {
+					_, err := application.Send(ctx, m, jot{Events: 1})
+					return err
+				}},
+			})
 		})
 	}
 }
