@@ -38,7 +38,11 @@ func (u *Unit) commit(ctx context.Context) error {
 		return err
 	}
 	for _, t := range u.tracked {
+		before := domain.Stored(t.aggregate)
 		domain.Committed(t.aggregate)
+		if told, ok := t.kind.repo.(eventsAlone); ok {
+			told.committed(ctx, t.aggregate, before)
+		}
 	}
 	return nil
 }
