@@ -1,0 +1,110 @@
+package cases
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tenon-go/tenon/bench/measure"
+	"github.com/tenon-go/tenon/bench/rig"
+)
+
+// starter starts what forwards and returns when it runs. What ends it before the lap does is sent to failed.
+type starter func(ctx context.Context, lap *measure.Lap) (failed <-chan error, err error)
+
+// background is a starter for what blocks until its context ends. The lap's end waits for it.
+func background(run func(ctx context.Context) error) starter {
+	return func(ctx context.Context, lap *measure.Lap) (<-chan error, error) {
+		ctx, stop := context.WithCancel(ctx)
+		ended := make(chan error, 1)
+		go func() { ended <- run(ctx) }()
+		lap.Cleanup(func() error {
+			stop()
+			if err := <-ended; !errors.Is(err, context.Canceled) {
+				return err
+			}
+			return nil
+		})
+		return ended, nil
+	}
+}
+
+// forward measures the time until n records are on the topic, and checks that these are the first n of the backlog, in order
+// where they are keyed. What is beyond n may be there too.
+func (w world) forward(ctx context.Context, lap *measure.Lap, n int64, keyed bool, start starter) error {
+	if err := w.rig.Topic(ctx, topic, relayPartitions); err != nil {
+		return err
+	}
+	failed, err := start(ctx, lap)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	var ends map[int32]int64
+	arrived := func(want int64) func() (bool, error) {
+		return func() (bool, error) {
+			select {
+			case err := <-failed:
+				return false, fmt.Errorf("the relay ended: %w", err)
+			default:
+			}
+			var sum int64
+			ends, sum, err = w.rig.Ends(ctx, topic)
+			return sum >= want, err
+		}
+	}
+	if err := rig.Until(ctx, arrived(n)); err != nil {
+		return err
+	}
+	elapsed := time.Since(began)
+	got := newArrivals(keyed)
+	if err := w.rig.Read(ctx, topic, ends, got.add); err != nil {
+		return err
+	}
+	lap.Record("rate", float64(len(got.seen))/elapsed.Seconds())
+	return got.check(n)
+}
+
+// arrivals is what was found on the topic.
+type arrivals struct {
+	keyed bool
+	seen  map[int64]int    // how often, by number
+	last  map[string]int64 // number of the newest first appearance, by key
+}
+
+func newArrivals(keyed bool) *arrivals {
+	return &arrivals{keyed: keyed, seen: make(map[int64]int), last: make(map[string]int64)}
+}
+
+func (a *arrivals) add(r *kgo.Record) error {
+	var e happened
+	if err := json.Unmarshal(r.Value, &e); err != nil {
+		return fmt.Errorf("record at %d of partition %d: %w", r.Offset, r.Partition, err)
+	}
+	a.seen[e.Seq]++
+	if !a.keyed || a.seen[e.Seq] > 1 {
+		return nil
+	}
+	if len(r.Key) == 0 {
+		return fmt.Errorf("event %d has no key", e.Seq)
+	}
+	if last, ok := a.last[string(r.Key)]; ok && last > e.Seq {
+		return fmt.Errorf("event %d of %s comes after %d", e.Seq, r.Key, last)
+	}
+	a.last[string(r.Key)] = e.Seq
+	return nil
+}
+
+// check fails unless every number up to n is there.
+func (a *arrivals) check(n int64) error {
+	for seq := range n {
+		if a.seen[seq] == 0 {
+			return fmt.Errorf("event %d is not on the topic, which holds %d events", seq, len(a.seen))
+		}
+	}
+	return nil
+}

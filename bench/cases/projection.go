@@ -1,0 +1,138 @@
+package cases
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/lib/pq"
+
+	"github.com/tenon-go/tenon/adapters/postgres"
+	"github.com/tenon-go/tenon/application/eventlog"
+	"github.com/tenon-go/tenon/application/projection"
+	"github.com/tenon-go/tenon/bench/measure"
+	"github.com/tenon-go/tenon/bench/rig"
+)
+
+const (
+	projectionName = "tenon"
+	handlerName    = "Watermill handler"
+	pollName       = "bare poll and insert"
+)
+
+// projection is a read model of one row an event.
+func (w world) projection() measure.Case {
+	topic := &filledTopic{rig: w.rig, name: "bench.projected", events: w.sizes.Projected}
+	return measure.Case{
+		Name: "projection of inserts",
+		About: fmt.Sprintf("%d events of 250 B on a topic of %d partitions become a row each in a table. Counted from the first record that is "+
+			"handled, so that joining the group doesn't count.", w.sizes.Projected, relayPartitions),
+		Metrics: rate("events/s"),
+		Competitors: []measure.Competitor{
+			w.projectOurs(topic), w.handlePerMessage(topic), w.pollAndInsert(topic),
+		},
+		Goals: []measure.Goal{{
+			Metric: "rate", Of: projectionName, Against: handlerName, AtLeast: 25,
+			Unmet: "The table's inserts themselves: see the ratio to the limit, which does nothing else.",
+		}},
+	}
+}
+
+const insertSeenSQL = `INSERT INTO bench.seen (seq, aggregate_id, version, text)
+	SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[])`
+
+// seenRows holds rows by column.
+type seenRows struct {
+	seqs, versions pq.Int64Array
+	keys, texts    pq.StringArray
+}
+
+func (s *seenRows) add(key string, version int64, e happened) {
+	s.seqs, s.versions = append(s.seqs, e.Seq), append(s.versions, version)
+	s.keys, s.texts = append(s.keys, key), append(s.texts, e.Text)
+}
+
+func (s *seenRows) args() []any { return []any{s.seqs, s.keys, s.versions, s.texts} }
+
+// seen is the projection as a user writes it; handled is told of each batch before it is stored.
+func seen(round int64, topic string, handled func(batch []projection.Event)) *projection.Projection {
+	return &projection.Projection{
+		Name: "seen", Version: int(round), Topics: []string{topic}, Types: []string{eventType},
+		Apply: func(ctx context.Context, tx eventlog.Tx, batch []projection.Event) error {
+			handled(batch)
+			var rows seenRows
+			for _, e := range batch {
+				rows.add(e.AggregateID, int64(e.Version), e.Event.(happened)) //nolint:errcheck,forcetypeassert // the one type that it handles
+			}
+			_, err := postgres.SQL(tx).ExecContext(ctx, insertSeenSQL, rows.args()...)
+			return postgres.Wrap(ctx, err)
+		},
+	}
+}
+
+func (w world) projectOurs(topic *filledTopic) measure.Competitor {
+	return measure.Competitor{
+		Name: projectionName, Role: measure.Ours, Note: "batches with their checkpoint in one transaction, exactly once.",
+		Round: func(ctx context.Context, lap *measure.Lap) error {
+			round, url, err := topic.next(ctx, lap)
+			if err != nil {
+				return err
+			}
+			progress := newProgress()
+			p := program{
+				url: url, brokers: w.rig.Brokers()[0], roles: "projections",
+				projection: seen(round, topic.name, func(batch []projection.Event) { progress.add(len(batch)) }),
+			}
+			return w.projected(ctx, lap, url, w.sizes.Projected, progress, p.start)
+		},
+	}
+}
+
+// progress counts what was handled, from the moment of the first.
+type progress struct {
+	began   atomic.Int64 // Unix time in nanoseconds
+	handled atomic.Int64
+}
+
+func newProgress() *progress { return new(progress) }
+
+func (p *progress) add(n int) {
+	p.began.CompareAndSwap(0, time.Now().UnixNano())
+	p.handled.Add(int64(n))
+}
+
+// projected measures the time from the first record handled until n rows are in the table; there may be more then. They must
+// be different ones and whole.
+func (w world) projected(ctx context.Context, lap *measure.Lap, url string, n int64, p *progress, start starter) error {
+	failed, err := start(ctx, lap)
+	if err != nil {
+		return err
+	}
+	db, err := sqlOpen(lap, url)
+	if err != nil {
+		return err
+	}
+	var rows int64
+	err = rig.Until(ctx, func() (bool, error) {
+		select {
+		case err := <-failed:
+			return false, fmt.Errorf("the projection ended: %w", err)
+		default:
+		}
+		if p.handled.Load() < n {
+			return false, nil
+		}
+		err := db.QueryRowContext(ctx, `SELECT count(*) FROM bench.seen`).Scan(&rows)
+		return rows >= n, err
+	})
+	if err != nil {
+		return err
+	}
+	lap.Record("rate", float64(rows)/time.Since(time.Unix(0, p.began.Load())).Seconds())
+	if n < w.sizes.Projected {
+		return nil // the table's key keeps rows apart
+	}
+	return count(ctx, url, fmt.Sprintf(`SELECT count(*) FROM bench.seen WHERE seq BETWEEN 0 AND %d AND version = seq / %d + 1
+		AND length(text) = %d AND aggregate_id <> ''`, n-1, streams, len(text())), n)
+}

@@ -1,0 +1,123 @@
+package cases
+
+import (
+	"context"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/lib/pq"
+
+	"github.com/tenon-go/tenon/adapters/postgres"
+	"github.com/tenon-go/tenon/application"
+	"github.com/tenon-go/tenon/application/eventlog"
+	"github.com/tenon-go/tenon/domain"
+)
+
+const (
+	thingType = "thing"
+	factType  = "fact"
+	eventType = "thing.happened"
+	topic     = "domain.thing.events" // of things, by default
+)
+
+// happened is the one event. Its JSON has 250 bytes or a few more.
+type happened struct {
+	Seq  int64  `json:"seq"`
+	Text string `json:"text"`
+}
+
+// text fills an event up to its size.
+func text() string { return strings.Repeat("x", 225) }
+
+// thing is an aggregate with a row of its own, fact one of events alone.
+type (
+	thing struct {
+		domain.Root
+		text string
+	}
+	fact struct {
+		domain.Root
+		text string
+	}
+)
+
+// Apply implements domain.Aggregate.
+func (t *thing) Apply(e domain.Event) {
+	if e, ok := e.(happened); ok {
+		t.text = e.Text
+	}
+}
+
+// Apply implements domain.Aggregate.
+func (f *fact) Apply(e domain.Event) {
+	if e, ok := e.(happened); ok {
+		f.text = e.Text
+	}
+}
+
+// Commands, each of which makes a new aggregate with one event.
+type (
+	makeThing struct {
+		application.Returns[application.Done]
+		Event happened
+	}
+	makeFact struct {
+		application.Returns[application.Done]
+		Event happened
+	}
+)
+
+func handleThing(_ context.Context, u *application.Unit, c makeThing) (application.Done, error) {
+	t := new(thing)
+	domain.Begin(t, uuid.NewString())
+	domain.Record(t, c.Event)
+	application.Add(u, t)
+	return application.Done{}, nil
+}
+
+func handleFact(_ context.Context, u *application.Unit, c makeFact) (application.Done, error) {
+	f := new(fact)
+	domain.Begin(f, uuid.NewString())
+	domain.Record(f, c.Event)
+	application.Add(u, f)
+	return application.Done{}, nil
+}
+
+// things is the repository of things.
+type things struct{ db *postgres.DB }
+
+var _ application.Repository[*thing] = things{}
+
+// Load implements application.Repository.
+func (r things) Load(ctx context.Context, tx eventlog.Tx, id string) (*thing, error) {
+	t := new(thing)
+	var version domain.Version
+	row := r.db.Querier(tx).QueryRowxContext(ctx, `SELECT version, text FROM bench.things WHERE id = $1`, id)
+	if err := row.Scan(&version, &t.text); err != nil {
+		return nil, postgres.Wrap(ctx, err)
+	}
+	domain.Restore(t, id, version)
+	return t, nil
+}
+
+// Save implements application.Repository: one statement for new things and for changed ones.
+func (things) Save(ctx context.Context, tx eventlog.Tx, changed []*thing) error {
+	var ids, texts pq.StringArray
+	var stored, versions pq.Int64Array
+	for _, t := range changed {
+		ids, texts = append(ids, t.ID()), append(texts, t.text)
+		stored, versions = append(stored, int64(domain.Stored(t))), append(versions, int64(t.Version()))
+	}
+	result, err := postgres.SQL(tx).ExecContext(ctx, `
+INSERT INTO bench.things AS t (id, version, text)
+SELECT u.id, u.version, u.text FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[]) AS u(id, version, text, stored)
+ON CONFLICT (id) DO UPDATE SET version = excluded.version, text = excluded.text WHERE t.version = excluded.version - 1`,
+		ids, versions, texts, stored)
+	if err != nil {
+		return postgres.Wrap(ctx, err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n != int64(len(changed)) {
+		return &domain.ConflictError{Type: thingType, ID: changed[0].ID(), Expected: domain.Stored(changed[0]), Actual: -1}
+	}
+	return nil
+}
