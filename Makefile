@@ -17,6 +17,7 @@ TORTURE_TIMEOUT ?= 30m
 BENCH           ?= .
 BENCHTIME       ?= 1s
 ARGS            ?=
+BROKERS         ?=
 
 # Where PostgreSQL's server programs may be besides PATH, as adapters/embedded looks for them.
 POSTGRES_DIRS := /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /opt/homebrew/opt/postgresql*/bin \
@@ -29,7 +30,7 @@ POSTGRES = $(firstword $(shell command -v initdb) $(wildcard $(addsuffix /initdb
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	  /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # The built binary and not `go run`: SIGTERM must reach the server itself, and
 # its exit status must come back.
@@ -66,17 +67,28 @@ test-kafka: postgres-check ## Run the tests that talk to Kafka against Apache Ka
 	done; \
 	TENON_TEST_KAFKA=real $(GO) test -race -count=1 -p 1 -parallel 2 -timeout $(TEST_TIMEOUT) $(KAFKA_PACKAGES)
 
+# BROKERS names a Kafka that runs already.
 .PHONY: bench
-bench: postgres-check ## Run the benchmarks (BENCH=regexp, BENCHTIME=5s)
+bench: postgres-check ## Measure side by side with the peers, write bench/RESULTS.md (ARGS='-quick -case relay -out -')
+	$(GO) -C bench run . $(if $(BROKERS),-brokers $(BROKERS)) $(ARGS)
+
+.PHONY: bench-smoke
+bench-smoke: postgres-check ## Test the benchmark program: every competitor once, at a tiny size
+	$(GO) -C bench test -count=1 -timeout $(TEST_TIMEOUT) ./...
+
+.PHONY: bench-go
+bench-go: postgres-check ## Run Go's benchmarks (BENCH=regexp, BENCHTIME=5s)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(PACKAGES)
 
 .PHONY: lint
 lint: vet format-check tidy-check ## Vet for Linux, macOS and Windows, check format and modules, run the linters
 	$(TOOL) golangci-lint run ./...
+	cd bench && $(GO) tool -modfile=../tools/go.mod golangci-lint run ./...
 
 .PHONY: vet
 vet:
 	$(GO) vet ./...
+	$(GO) -C bench vet ./...
 	CGO_ENABLED=0 GOOS=darwin $(GO) vet ./...
 	CGO_ENABLED=0 GOOS=windows $(GO) vet ./...
 
@@ -88,6 +100,7 @@ format-check:
 .PHONY: tidy-check
 tidy-check:
 	$(GO) mod tidy -diff
+	$(GO) -C bench mod tidy -diff
 
 .PHONY: postgres-check
 postgres-check:

@@ -34,7 +34,7 @@ func (w world) mediator() measure.Case {
 			{Name: sendName, Role: measure.Ours, Round: w.sendOurs},
 			{
 				Name: reflectedName, Role: measure.Peer,
-				Note: "of the style of Go-MediatR, whose module can't be had here: package-level registry by reflect.Type, requests and responses as any, " +
+				Note: "of the style of Go-MediatR, whose module can't be had here: registry by reflect.Type, requests and responses as any, " +
 					"the chain of behaviours built anew for each request.",
 				Round: w.sendReflected,
 			},
