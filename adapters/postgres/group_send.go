@@ -48,7 +48,7 @@ func (f *flight) send(units []*pending) error {
 	}
 	places := make(pq.Int32Array, len(b.rows))
 	for i := range places {
-		places[i] = int32(i) //nolint:gosec // bounded by the size of a unit
+		places[i] = int32(i)
 	}
 	slices.SortStableFunc(places, func(x, y int32) int { return compareRows(&b.rows[x], &b.rows[y]) })
 	sorted := make([]row, len(b.rows))

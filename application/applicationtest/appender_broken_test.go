@@ -17,11 +17,11 @@ import (
 // brokenAppender is a correct log whose AppendUnit is replaced.
 type brokenAppender struct {
 	*memory.Log
-	unit func(log *memory.Log, ctx context.Context, records []eventlog.Record) error
+	unit func(ctx context.Context, log *memory.Log, records []eventlog.Record) error
 }
 
 func (a brokenAppender) AppendUnit(ctx context.Context, records []eventlog.Record) error {
-	return a.unit(a.Log, ctx, records)
+	return a.unit(ctx, a.Log, records)
 }
 
 // TestAppenderCatches breaks one promise at a time.
@@ -29,16 +29,16 @@ func TestAppenderCatches(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	tests := map[string]struct {
-		unit  func(log *memory.Log, ctx context.Context, records []eventlog.Record) error
+		unit  func(ctx context.Context, log *memory.Log, records []eventlog.Record) error
 		check string
 		words string
 	}{
 		"stores nothing": {
-			func(*memory.Log, context.Context, []eventlog.Record) error { return nil },
+			func(context.Context, *memory.Log, []eventlog.Record) error { return nil },
 			"a unit's records are seen when it returns", "records differ",
 		},
 		"stores later": {
-			func(log *memory.Log, ctx context.Context, records []eventlog.Record) error {
+			func(ctx context.Context, log *memory.Log, records []eventlog.Record) error {
 				own := slices.Clone(records)
 				go func() {
 					mu.Lock()
@@ -71,7 +71,7 @@ func TestAppenderCatches(t *testing.T) {
 	}
 }
 
-func oneByOne(log *memory.Log, ctx context.Context, records []eventlog.Record) error {
+func oneByOne(ctx context.Context, log *memory.Log, records []eventlog.Record) error {
 	for i := range records {
 		if err := log.AppendUnit(ctx, records[i:i+1]); err != nil {
 			return err
@@ -80,7 +80,7 @@ func oneByOne(log *memory.Log, ctx context.Context, records []eventlog.Record) e
 	return nil
 }
 
-func sortedUnit(log *memory.Log, ctx context.Context, records []eventlog.Record) error {
+func sortedUnit(ctx context.Context, log *memory.Log, records []eventlog.Record) error {
 	sorted := slices.Clone(records)
 	slices.SortStableFunc(sorted, func(a, b eventlog.Record) int {
 		if a.AggregateID < b.AggregateID {
@@ -91,14 +91,14 @@ func sortedUnit(log *memory.Log, ctx context.Context, records []eventlog.Record)
 	return log.AppendUnit(ctx, sorted)
 }
 
-func refusesNothing(log *memory.Log, ctx context.Context, records []eventlog.Record) error {
+func refusesNothing(ctx context.Context, log *memory.Log, records []eventlog.Record) error {
 	if len(records) == 0 {
 		return errors.New("no records")
 	}
 	return log.AppendUnit(ctx, records)
 }
 
-func unexplained(log *memory.Log, ctx context.Context, records []eventlog.Record) error {
+func unexplained(ctx context.Context, log *memory.Log, records []eventlog.Record) error {
 	err := log.AppendUnit(ctx, records)
 	if errors.Is(err, domain.ErrConflict) {
 		return domain.ErrConflict
@@ -106,18 +106,18 @@ func unexplained(log *memory.Log, ctx context.Context, records []eventlog.Record
 	return err
 }
 
-func deafUnit(log *memory.Log, ctx context.Context, records []eventlog.Record) error {
+func deafUnit(ctx context.Context, log *memory.Log, records []eventlog.Record) error {
 	return log.AppendUnit(context.WithoutCancel(ctx), records)
 }
 
-func atMost(log *memory.Log, ctx context.Context, records []eventlog.Record) error {
+func atMost(ctx context.Context, log *memory.Log, records []eventlog.Record) error {
 	if len(records) > 100 {
 		return errors.New("too many records")
 	}
 	return log.AppendUnit(ctx, records)
 }
 
-func namelessUnit(log *memory.Log, ctx context.Context, records []eventlog.Record) error {
+func namelessUnit(ctx context.Context, log *memory.Log, records []eventlog.Record) error {
 	if log.AppendUnit(ctx, records) != nil {
 		return errors.New("invalid input syntax for type json")
 	}
@@ -125,10 +125,10 @@ func namelessUnit(log *memory.Log, ctx context.Context, records []eventlog.Recor
 }
 
 // sharedFate fails whoever comes after a conflict, as if they had been in one statement with it.
-func sharedFate() func(*memory.Log, context.Context, []eventlog.Record) error {
+func sharedFate() func(context.Context, *memory.Log, []eventlog.Record) error {
 	var mu sync.Mutex
 	var fate error
-	return func(log *memory.Log, ctx context.Context, records []eventlog.Record) error {
+	return func(ctx context.Context, log *memory.Log, records []eventlog.Record) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if fate == nil {
@@ -138,7 +138,7 @@ func sharedFate() func(*memory.Log, context.Context, []eventlog.Record) error {
 	}
 }
 
-func lastWins(log *memory.Log, ctx context.Context, records []eventlog.Record) error {
+func lastWins(ctx context.Context, log *memory.Log, records []eventlog.Record) error {
 	if err := log.AppendUnit(ctx, records); !errors.Is(err, domain.ErrConflict) {
 		return err
 	}
@@ -146,7 +146,7 @@ func lastWins(log *memory.Log, ctx context.Context, records []eventlog.Record) e
 }
 
 // pastGuard looks at nothing but the versions that are committed: it answers at once, whatever is guarded.
-func pastGuard(log *memory.Log, ctx context.Context, records []eventlog.Record) error {
+func pastGuard(ctx context.Context, log *memory.Log, records []eventlog.Record) error {
 	if records[0].Version == 1 {
 		return log.AppendUnit(ctx, records)
 	}
@@ -154,10 +154,10 @@ func pastGuard(log *memory.Log, ctx context.Context, records []eventlog.Record) 
 }
 
 // oneAtATime lets everybody wait for who is held up.
-func oneAtATime() func(*memory.Log, context.Context, []eventlog.Record) error {
+func oneAtATime() func(context.Context, *memory.Log, []eventlog.Record) error {
 	turn, first := make(chan struct{}, 1), make(chan struct{})
 	var once sync.Once
-	return func(log *memory.Log, ctx context.Context, records []eventlog.Record) error {
+	return func(ctx context.Context, log *memory.Log, records []eventlog.Record) error {
 		if len(records) > 1 { // the one that is held up
 			turn <- struct{}{}
 			once.Do(func() { close(first) })
