@@ -25,8 +25,11 @@ type Config struct {
 	MavenRepository string        // TENON_MAVEN_REPOSITORY: where embedded PostgreSQL may be fetched from
 	Partitions      int           // TENON_TOPIC_PARTITIONS of topics that don't exist yet
 	Replication     int           // TENON_TOPIC_REPLICATION of topics that don't exist yet; 0: the broker's default
-	Relay           string        // TENON_RELAY: watermill, none
-	RelayLinger     time.Duration // TENON_RELAY_LINGER: how long the relay's producer gathers records for a request
+	Relay           string        // TENON_RELAY: exactly-once, watermill, none
+	RelayLanes      int           // TENON_RELAY_LANES that a new log is divided into
+	RelayLease      time.Duration // TENON_RELAY_LEASE: how long a relay that died keeps its lanes
+	CloudEvents     string        // TENON_RELAY_CLOUDEVENTS: ce_source; empty: no CloudEvents headers
+	RelayLinger     time.Duration // TENON_RELAY_LINGER: how long the watermill relay's producer gathers records for a request
 	Roles           []Role        // TENON_ROLES
 	Migrate         bool          // TENON_MIGRATE: whether serve brings the schemas up to date
 	StartupTimeout  time.Duration // TENON_STARTUP_TIMEOUT: how long serve waits for PostgreSQL and Kafka; 0: for ever

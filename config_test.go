@@ -37,7 +37,7 @@ func TestDefaults(t *testing.T) {
 	}
 	got := shown{cfg.HTTPAddr, cfg.DataDir, cfg.DatabaseURL, cfg.Relay, cfg.KafkaBrokers, cfg.Roles, cfg.StartupTimeout}
 	want := shown{
-		"127.0.0.1:8080", ".tenon", "", "watermill", nil,
+		"127.0.0.1:8080", ".tenon", "", "exactly-once", nil,
 		[]tenon.Role{tenon.RoleAPI, tenon.RoleRelay, tenon.RoleProjections},
 		time.Minute,
 	}
@@ -60,7 +60,7 @@ func TestWrongSettingsAreAllReportedWithWhatIsAllowed(t *testing.T) {
 		`TENON_HTTP_ADDR (environment): want host:port such as "127.0.0.1:8080", not "8080"`,
 		`TENON_DATABASE_URL (environment): want postgres://user:password@host:port/database, not "mysql://root:xxxxx@db/x"`,
 		`TENON_KAFKA_BROKERS (environment): want host:port, comma separated, such as "kafka1:9092,kafka2:9092", not "kafka"`,
-		`TENON_RELAY (environment): want watermill or none, not "fast"`,
+		`TENON_RELAY (environment): want exactly-once or watermill or none, not "fast"`,
 		`TENON_ROLES (environment): want api, relay, projections, comma separated, not "api,cook"`,
 		`TENON_LOG_LEVEL (environment): want debug or info or warn or error, not "loud"`,
 		`TENON_LOG_FORMAT (environment): want text or json, not "xml"`,
@@ -92,7 +92,7 @@ func TestEnvironmentWinsOverFileAndFileOverDefault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg.HTTPAddr != "127.0.0.1:10" || cfg.LogLevel.String() != "WARN" || cfg.Relay != "watermill" {
+	if cfg.HTTPAddr != "127.0.0.1:10" || cfg.LogLevel.String() != "WARN" || cfg.Relay != "exactly-once" {
 		t.Errorf("address %q, level %v, relay %q; want the environment's, the file's, the default", cfg.HTTPAddr, cfg.LogLevel, cfg.Relay)
 	}
 	if diff := cmp.Diff([]string{"a:1", "b:2"}, cfg.KafkaBrokers); diff != "" {
@@ -109,7 +109,7 @@ func TestWrongFilesAreReported(t *testing.T) {
 		path string
 		want []string
 	}{
-		{path, []string{path + " line 2: want NAME=value", "TENON_RELAY (" + path + " line 3): want watermill or none"}},
+		{path, []string{path + " line 2: want NAME=value", "TENON_RELAY (" + path + " line 3): want exactly-once or watermill or none"}},
 		{filepath.Join(t.TempDir(), "none"), []string{"TENON_CONFIG: no file"}},
 	} {
 		_, err := tenon.LoadConfig([]string{"TENON_CONFIG=" + c.path})

@@ -5,8 +5,6 @@ import (
 	"fmt"
 
 	"github.com/tenon-go/tenon/adapters/kafka"
-	"github.com/tenon-go/tenon/adapters/postgres"
-	"github.com/tenon-go/tenon/adapters/relay"
 	"github.com/tenon-go/tenon/application/codec"
 	"github.com/tenon-go/tenon/application/projection"
 )
@@ -18,7 +16,7 @@ func (a *App) wireKafka(w *wired, c codec.Codec, brokers []string, projections [
 		return err
 	}
 	w.closers = append(w.closers, done(w.admin.Close))
-	if a.has(RoleRelay) && a.cfg.Relay == "watermill" {
+	if a.has(RoleRelay) {
 		if err := a.wireRelay(w, cfg); err != nil {
 			return err
 		}
@@ -58,40 +56,6 @@ func (a *App) wireProjection(w *wired, c codec.Codec, cfg kafka.Config, p projec
 	w.projections = append(w.projections, newLoop("projection "+p.Name,
 		func(ctx context.Context) error { return runner.Run(ctx, source) }, runner.Health))
 	return nil
-}
-
-func (a *App) wireRelay(w *wired, cfg kafka.Config) error {
-	// One record is in hand at a time: a producer that lingers would make each of them wait.
-	if cfg.Linger = a.cfg.RelayLinger; cfg.Linger == 0 {
-		cfg.Linger = -1
-	}
-	publisher, err := kafka.NewPublisher(cfg)
-	if err != nil {
-		return err
-	}
-	w.closers = append(w.closers, publisher.Close)
-	subscriber, err := postgres.NewSubscriber(w.db, postgres.SubscriberConfig{
-		Group: postgres.RelayGroup, Unmarshal: relay.Wrap, Signal: w.db.Signal(), Logger: a.log,
-	})
-	if err != nil {
-		return err
-	}
-	w.closers = append(w.closers, subscriber.Close)
-	r := relay.NewWatermill(relay.Config{
-		Subscriber: subscriber, Publisher: &topicMaker{Publisher: publisher, ensure: a.ensureTopic(w.admin)},
-		Failures: postgres.NewFailures(w.db), Logger: a.log, CloseTimeout: a.cfg.ShutdownTimeout,
-	})
-	w.relay = newLoop("relay", r.Run, r.Health)
-	return nil
-}
-
-// ensureTopic returns a function that makes a topic with the configured partitions if it doesn't exist.
-func (a *App) ensureTopic(admin *kafka.Admin) func(topic string) error {
-	return func(topic string) error {
-		ctx, cancel := context.WithTimeout(context.Background(), ensureTimeout)
-		defer cancel()
-		return admin.EnsureTopics(ctx, a.topicSpecs([]string{topic})...)
-	}
 }
 
 // done makes a closer of a function that can't fail.

@@ -9,6 +9,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tenon-go/tenon/application/relaying"
+)
+
+// What TENON_RELAY may be, besides none.
+const (
+	relayExactlyOnce = "exactly-once"
+	relayWatermill   = "watermill"
 )
 
 // setting is a Setting with its way into a Config.
@@ -97,10 +105,21 @@ func kernelSettings() []setting {
 		number("TENON_TOPIC_PARTITIONS", "3", "partitions of topics that are made, 1 to 1000", 1, 1000, func(c *Config, n int) { c.Partitions = n }),
 		number("TENON_TOPIC_REPLICATION", "0", "replicas of topics that are made; 0: the broker's default", 0, 100, func(c *Config, n int) { c.Replication = n }),
 		{
-			Setting{"TENON_RELAY", "watermill", "watermill: at least once, in order; none: something else forwards the log", false, oneOf("watermill", "none")},
+			Setting{
+				"TENON_RELAY", relayExactlyOnce,
+				"exactly-once; watermill: Watermill's forwarder, at least once; none: something else forwards the log", false,
+				oneOf(relayExactlyOnce, relayWatermill, "none"),
+			},
 			func(c *Config, v string) error { c.Relay = v; return nil },
 		},
-		duration("TENON_RELAY_LINGER", "0s", "how long the relay's producer gathers records for a request; see docs/adr/0003",
+		number("TENON_RELAY_LANES", "1", "lanes that a new log is divided into, 1 to 64; `tenon relay lanes` changes them later", 1, relaying.MaxLanes,
+			func(c *Config, n int) { c.RelayLanes = n }),
+		duration("TENON_RELAY_LEASE", "10s", "how long a relay that died keeps its lanes; 0: 10s", func(c *Config, d time.Duration) { c.RelayLease = d }),
+		{
+			Setting{"TENON_RELAY_CLOUDEVENTS", "", "ce_source of CloudEvents headers beside Tenon's own (exactly-once); empty: none", false, nil},
+			func(c *Config, v string) error { c.CloudEvents = v; return nil },
+		},
+		duration("TENON_RELAY_LINGER", "0s", "how long the watermill relay's producer gathers records for a request; see docs/adr/0003",
 			func(c *Config, d time.Duration) { c.RelayLinger = d }),
 		{
 			Setting{"TENON_ROLES", "api,relay,projections", "what runs in this process, comma separated: api, relay, projections", false, nil},

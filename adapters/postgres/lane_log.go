@@ -87,12 +87,13 @@ func checkQuery(q relaying.Query) error {
 
 // page asks for a record more than it returns, so that it knows when the window is finished.
 func (l *LaneLog) page(ctx context.Context, c Cursor, q relaying.Query) (relaying.Page, error) {
-	query, args := laneQuery(c, q, l.stored(q.Bytes))
+	stored := l.stored(q.Bytes) // once: another lane may learn meanwhile, and both sides must mean the same bound
+	query, args := laneQuery(c, q, stored)
 	rows, err := l.db.pool.QueryContext(ctx, query, args...)
 	if err != nil {
 		return relaying.Page{}, err
 	}
-	b, err := collectBounded(rows, bounds{records: q.Records, bytes: q.Bytes, stored: l.stored(q.Bytes)})
+	b, err := collectBounded(rows, bounds{records: q.Records, bytes: q.Bytes, stored: stored})
 	if err != nil {
 		return relaying.Page{}, err
 	}

@@ -49,7 +49,7 @@ type DB struct {
 	logger *slog.Logger
 
 	wakeURL string // of Wake's connection, which is none of the pool; holds the password
-	group group // of units that only append
+	group   group  // of units that only append
 
 	identity atomic.Pointer[uuid.UUID] // of the log, once it was read
 }

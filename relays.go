@@ -1,0 +1,96 @@
+package tenon
+
+import (
+	"context"
+
+	"github.com/tenon-go/tenon/adapters/kafka"
+	"github.com/tenon-go/tenon/adapters/postgres"
+	"github.com/tenon-go/tenon/adapters/relay"
+	"github.com/tenon-go/tenon/adapters/relay/lanes"
+)
+
+// wireRelay makes the relay that the configuration asks for, if any.
+func (a *App) wireRelay(w *wired, cfg kafka.Config) error {
+	switch a.cfg.Relay {
+	case relayExactlyOnce:
+		return a.wireLanes(w, cfg)
+	case relayWatermill:
+		return a.wireWatermill(w, cfg)
+	}
+	return nil
+}
+
+// wireLanes makes the relay that commits records and progress in one Kafka transaction.
+func (a *App) wireLanes(w *wired, cfg kafka.Config) error {
+	target, err := kafka.NewLanes(cfg, kafka.LanesConfig{
+		CursorReplication: a.cfg.Replication, Partitions: a.cfg.Partitions, ReplicationFactor: a.cfg.Replication,
+		CloudEvents: a.cfg.CloudEvents != "", Source: a.cfg.CloudEvents,
+	})
+	if err != nil {
+		return err
+	}
+	w.closers = append(w.closers, done(target.Close))
+	board, err := postgres.NewRelayBoard(w.db, postgres.RelayBoardConfig{})
+	if err != nil {
+		return err
+	}
+	log, members, wake := postgres.NewLaneLog(w.db), postgres.NewRelayMembers(w.db), postgres.NewWake(w.db)
+	r, err := lanes.New(lanes.Config{
+		Log: log, Boundary: log, Target: target, Members: members, Layouts: members, Board: board, Wake: wake.Signal(), Poll: log.Changed,
+		Lanes: a.cfg.RelayLanes, Lease: a.cfg.RelayLease, StopTimeout: a.cfg.ShutdownTimeout, Logger: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	w.relay = newLoop("relay", func(ctx context.Context) error { return beside(ctx, r.Run, wake.Run) }, r.Health)
+	return nil
+}
+
+// beside runs main and a helper that ends with it, and returns main's error.
+func beside(ctx context.Context, main, helper func(context.Context) error) error {
+	helping, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = helper(helping) // it returns nil when it is told to stop
+	}()
+	err := main(ctx)
+	stop()
+	<-ended
+	return err
+}
+
+// wireWatermill makes the relay that Watermill's forwarder runs.
+func (a *App) wireWatermill(w *wired, cfg kafka.Config) error {
+	// One record is in hand at a time: a producer that lingers would make each of them wait.
+	if cfg.Linger = a.cfg.RelayLinger; cfg.Linger == 0 {
+		cfg.Linger = -1
+	}
+	publisher, err := kafka.NewPublisher(cfg)
+	if err != nil {
+		return err
+	}
+	w.closers = append(w.closers, publisher.Close)
+	subscriber, err := postgres.NewSubscriber(w.db, postgres.SubscriberConfig{
+		Group: postgres.RelayGroup, Unmarshal: relay.Wrap, Signal: w.db.Signal(), Logger: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	w.closers = append(w.closers, subscriber.Close)
+	r := relay.NewWatermill(relay.Config{
+		Subscriber: subscriber, Publisher: &topicMaker{Publisher: publisher, ensure: a.ensureTopic(w.admin)},
+		Failures: postgres.NewFailures(w.db), Logger: a.log, CloseTimeout: a.cfg.ShutdownTimeout,
+	})
+	w.relay = newLoop("relay", r.Run, r.Health)
+	return nil
+}
+
+// ensureTopic returns a function that makes a topic with the configured partitions if it doesn't exist.
+func (a *App) ensureTopic(admin *kafka.Admin) func(topic string) error {
+	return func(topic string) error {
+		ctx, cancel := context.WithTimeout(context.Background(), ensureTimeout)
+		defer cancel()
+		return admin.EnsureTopics(ctx, a.topicSpecs([]string{topic})...)
+	}
+}
