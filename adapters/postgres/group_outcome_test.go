@@ -134,7 +134,7 @@ func TestAppendUnitSaysWhenNobodyKnows(t *testing.T) {
 func TestCloseLeavesNobodyWaiting(t *testing.T) {
 	t.Parallel()
 	db, direct, r, answer := outage(t, cutAfter)
-	queued := queue(t, t.Context(), db, events("queued", 1, 1))
+	queued := queue(t.Context(), t, db, events("queued", 1, 1))
 	if err := db.Close(); err != nil {
 		t.Error(err)
 	}

@@ -28,7 +28,7 @@ func held(t *testing.T) (db *postgres.DB, release func()) {
 }
 
 // queue appends each unit in a goroutine of its own, in that order, and returns their answers.
-func queue(t *testing.T, ctx context.Context, db *postgres.DB, units ...[]eventlog.Record) []<-chan error {
+func queue(ctx context.Context, t *testing.T, db *postgres.DB, units ...[]eventlog.Record) []<-chan error {
 	t.Helper()
 	answers := make([]<-chan error, len(units))
 	for i, records := range units {
@@ -57,7 +57,7 @@ func TestGroupTakesAllThatIsQueued(t *testing.T) {
 	for i := range 20 {
 		units = append(units, events(fmt.Sprint("o", 100-i), 1, 2))
 	}
-	answers := queue(t, t.Context(), db, units...)
+	answers := queue(t.Context(), t, db, units...)
 	woken := db.Signal().Wait()
 	release()
 	wantStored(t, answers...)
@@ -80,7 +80,7 @@ func TestGroupTakesAllThatIsQueued(t *testing.T) {
 func TestGroupHoldsOneUnitPerAggregate(t *testing.T) {
 	t.Parallel()
 	db, release := held(t)
-	answers := queue(t, t.Context(), db, events("a", 1, 1), events("a", 1, 1), append(events("b", 1, 1), events("a", 2, 1)...), events("b", 2, 1))
+	answers := queue(t.Context(), t, db, events("a", 1, 1), events("a", 1, 1), append(events("b", 1, 1), events("a", 2, 1)...), events("b", 2, 1))
 	release()
 	wantStored(t, answers[0], answers[2], answers[3])
 	conflict, ok := errors.AsType[*domain.ConflictError](<-answers[1])
@@ -106,7 +106,7 @@ func TestGroupIsBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			db, release := held(t)
-			answers := queue(t, t.Context(), db, units...)
+			answers := queue(t.Context(), t, db, units...)
 			release()
 			wantStored(t, answers...)
 			if s := db.GroupStats(); s.Statements != 2 || s.Units != 2 {
@@ -119,11 +119,11 @@ func TestGroupIsBounded(t *testing.T) {
 func TestQueuedUnitLeavesWithItsContext(t *testing.T) {
 	t.Parallel()
 	db, release := held(t)
-	first := queue(t, t.Context(), db, events("a", 1, 1))
+	first := queue(t.Context(), t, db, events("a", 1, 1))
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := events("b", 1, 1)
-	leaving := queue(t, ctx, db, gone)
-	last := queue(t, t.Context(), db, events("c", 1, 1))
+	leaving := queue(ctx, t, db, gone)
+	last := queue(t.Context(), t, db, events("c", 1, 1))
 	cancel()
 	if err := <-leaving[0]; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
@@ -139,7 +139,7 @@ func TestCloseFailsWhatIsQueued(t *testing.T) {
 	t.Parallel()
 	db, release := held(t)
 	unit := events("a", 1, 1)
-	answers := queue(t, t.Context(), db, unit, events("b", 1, 1))
+	answers := queue(t.Context(), t, db, unit, events("b", 1, 1))
 	closed := make(chan error, 1)
 	go func() { closed <- db.Close() }()
 	for _, answer := range answers {
@@ -189,7 +189,7 @@ func TestUnitThatCollidesWithItselfFailsAlone(t *testing.T) {
 	first := event("x", 1)
 	twin := event("y", 1)
 	twin.ID = first.ID
-	answers := queue(t, t.Context(), db, events("a", 1, 1), []eventlog.Record{event("b", 1), event("b", 1)}, []eventlog.Record{first},
+	answers := queue(t.Context(), t, db, events("a", 1, 1), []eventlog.Record{event("b", 1), event("b", 1)}, []eventlog.Record{first},
 		[]eventlog.Record{twin}, events("c", 1, 1))
 	release()
 	wantStored(t, answers[0], answers[4])

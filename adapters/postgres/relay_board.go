@@ -72,10 +72,11 @@ func (b *RelayBoard) origin(ctx context.Context, lane int) (eventlog.Cursor, err
 
 func (b *RelayBoard) whereWatermillStopped(ctx context.Context, log uuid.UUID) (eventlog.Cursor, error) {
 	var c struct {
-		Log           uuid.UUID
-		S1            string
-		S2            *string
-		Low, Position int64
+		Log      uuid.UUID `db:"log"`
+		S1       string    `db:"s1"`
+		S2       *string   `db:"s2"`
+		Low      int64     `db:"low"`
+		Position int64     `db:"position"`
 	}
 	err := b.db.pool.GetContext(ctx, &c, `SELECT log, s1, s2, low, position FROM tenon.cursors WHERE name = $1`, RelayGroup)
 	switch {

@@ -26,7 +26,10 @@ func (m *RelayMembers) change(ctx context.Context, lanes int) error {
 	if asked, err := m.did(ctx, ask, lanes); asked || err != nil {
 		return err
 	}
-	var now []struct{ Lanes, Next int }
+	var now []struct {
+		Lanes int `db:"lanes"`
+		Next  int `db:"next"`
+	}
 	err := m.db.pool.SelectContext(ctx, &now, `SELECT lanes, next FROM tenon.relay_layout`)
 	switch {
 	case err != nil:
@@ -93,8 +96,8 @@ func (m *RelayMembers) Close(ctx context.Context, epoch int64, lane int) error {
 // are those under which the step is still to be done: of the layout, and of the lanes that hinder it.
 func (m *RelayMembers) why(ctx context.Context, epoch int64, layout, lane, what string) error {
 	var late []struct {
-		Next int
-		Lane sql.NullInt64
+		Next int           `db:"next"`
+		Lane sql.NullInt64 `db:"lane"`
 	}
 	err := m.db.pool.SelectContext(ctx, &late, `SELECT y.next, l.lane FROM tenon.relay_layout y
 		LEFT JOIN tenon.relay_lanes l ON l.epoch = y.epoch AND `+lane+`

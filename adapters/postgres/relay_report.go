@@ -78,11 +78,11 @@ func (b *RelayBoard) Report(ctx context.Context, reports []relaying.Report) erro
 func distinctLanes(reports []relaying.Report) int {
 	seen := make(map[int]bool, len(reports))
 	for i := range reports {
-		if lane := reports[i].Progress.Lane.Number; seen[lane] {
+		lane := reports[i].Progress.Lane.Number
+		if seen[lane] {
 			return i
-		} else {
-			seen[lane] = true
 		}
+		seen[lane] = true
 	}
 	return len(reports)
 }

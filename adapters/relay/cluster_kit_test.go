@@ -163,6 +163,9 @@ func (r *clusterRig) rows() map[string][]int {
 		}
 		all[aggregate] = append(all[aggregate], version)
 	}
+	if err := rows.Err(); err != nil {
+		r.Fatal(err)
+	}
 	return all
 }
 
@@ -171,7 +174,7 @@ func (r *clusterRig) rowsAreTheLog() {
 	r.Helper()
 	heads := must(r.load.heads(r.Context()))(r)
 	waitForProgress(r, "a row for each event", func() (int, bool) {
-		n, all := 0, true
+		n := 0
 		for aggregate, versions := range r.rows() {
 			for i, v := range versions {
 				if v != i+1 {
@@ -186,8 +189,7 @@ func (r *clusterRig) rowsAreTheLog() {
 		for _, version := range heads {
 			n -= version
 		}
-		all = n == 0
-		return n, all
+		return n, n == 0
 	})
 }
 
@@ -206,12 +208,17 @@ func (r *clusterRig) unhealthy() {
 func (r *clusterRig) bothSay(what string, holds func(error) bool) {
 	r.Helper()
 	for name, health := range map[string]func() error{"relay": r.relay.Health, "projection": r.runner.Health} {
-		var last error
-		defer func() {
-			if r.Failed() {
-				r.Logf("%s says %v", name, last)
-			}
-		}()
-		waitFor(r, fmt.Sprintf("%s of the %s", what, name), func() bool { last = health(); return holds(last) })
+		r.says(name, what, health, holds)
 	}
+}
+
+func (r *clusterRig) says(name, what string, health func() error, holds func(error) bool) {
+	r.Helper()
+	var last error
+	defer func() {
+		if r.Failed() {
+			r.Logf("%s says %v", name, last)
+		}
+	}()
+	waitFor(r, fmt.Sprintf("%s of the %s", what, name), func() bool { last = health(); return holds(last) })
 }

@@ -104,7 +104,7 @@ func (n *node) ready(ctx context.Context, want []int32) error {
 	}
 }
 
-// asks asks one broker about the others.
+// asks puts one broker the question about the others.
 func asks(ctx context.Context, broker *kgo.Broker, want []int32) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()

@@ -42,8 +42,9 @@ func (r *Relay) step(ctx context.Context, a relaying.Assignment) error {
 
 // taken is a lane whose last word is known.
 type taken struct {
-	session relaying.Session
 	relaying.State
+
+	session relaying.Session
 }
 
 // open gives the lanes of the next layout their first progress. It can be done again after it failed half-way: keys that

@@ -3,6 +3,7 @@ package relaytest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -59,9 +60,7 @@ func (l *Load) write(ctx context.Context, writer int) {
 		err := l.commit(ctx, u)
 		switch {
 		case err == nil && !u.rollBack:
-			for id, n := range u.heads {
-				heads[id] = n
-			}
+			maps.Copy(heads, u.heads)
 			l.units.Add(1)
 		case err != nil: // an outage: it isn't known what became of the unit
 			if stored, err := Heads(ctx, l.db); err == nil {

@@ -9,7 +9,7 @@ import (
 func fastDir() string {
 	const shm, enough = "/dev/shm", 1 << 30
 	var stat syscall.Statfs_t
-	if err := syscall.Statfs(shm, &stat); err == nil && stat.Bavail*uint64(stat.Bsize) > enough {
+	if err := syscall.Statfs(shm, &stat); err == nil && stat.Bavail*uint64(stat.Bsize) > enough { //nolint:gosec // a block size is positive
 		return shm
 	}
 	return os.TempDir()
