@@ -10,6 +10,7 @@ import (
 const (
 	relayPartitions = 3
 
+	exactlyOnce   = "tenon, TENON_RELAY=exactly-once"
 	watermillMode = "tenon, TENON_RELAY=watermill"
 	stockName     = "stock Watermill forwarder"
 )
@@ -23,6 +24,7 @@ func (w world) relay() measure.Case {
 			"counted over the first part of the backlog: its rate doesn't change.", w.sizes.Backlog, relayPartitions),
 		Metrics: rate("events/s"),
 		Competitors: []measure.Competitor{
+			w.relayOurs(exactlyOnce, "exactly-once", w.sizes.Backlog),
 			w.relayOurs(watermillMode, "watermill", w.sizes.OneByOne),
 			w.stockForwarder(),
 			w.guideLoop(),
@@ -30,11 +32,13 @@ func (w world) relay() measure.Case {
 		},
 		Goals: []measure.Goal{
 			{
-				Metric: "rate", Of: watermillMode, Against: stockName, AtLeast: 25,
-				Unmet: "This mode is Watermill's own forwarder: a record is sent when the one before it is confirmed, so each of them " +
-					"costs a round trip to the broker. Batches need the exactly-once relay.",
+				Metric: "rate", Of: exactlyOnce, Against: stockName, AtLeast: 25,
+				Unmet: "PostgreSQL, the program and the broker share the machine's cores.",
 			},
-			{Metric: "rate", Of: watermillMode, Against: bareName, AtLeast: 0.7, Unmet: "As above: the bare loop has thousands of records in flight."},
+			{
+				Metric: "rate", Of: exactlyOnce, Against: bareName, AtLeast: 0.7,
+				Unmet: "Ten headers a record, which the bare loop doesn't send, and 15 columns, which it doesn't read.",
+			},
 		},
 	}
 }
