@@ -39,6 +39,7 @@ type KafkaConfig struct {
 type Kafka struct {
 	cluster *kfake.Cluster
 	addr    string
+	dir     string // empty: in memory
 	lock    *DirLock
 	log     *slog.Logger
 	stop    sync.Once
@@ -55,7 +56,7 @@ func StartKafka(ctx context.Context, cfg KafkaConfig) (*Kafka, error) {
 	case cfg.DataDir == "":
 		k, err = startBroker(cfg, 0)
 	default:
-		k, err = startStoredBroker(cfg)
+		k, err = startStoredBroker(ctx, cfg)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("start embedded Kafka: %w", err)
@@ -80,7 +81,7 @@ func (c *KafkaConfig) setDefaults() {
 	}
 }
 
-func startStoredBroker(cfg KafkaConfig) (*Kafka, error) {
+func startStoredBroker(ctx context.Context, cfg KafkaConfig) (*Kafka, error) {
 	dir, err := makeDir(cfg.DataDir)
 	if err != nil {
 		return nil, err
@@ -95,11 +96,14 @@ func startStoredBroker(cfg KafkaConfig) (*Kafka, error) {
 		return nil, errors.Join(err, lock.Unlock())
 	}
 	cfg.DataDir = filepath.Join(dir, "kafka")
+	if err := prepareData(ctx, dir, cfg); err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
 	k, err := startBroker(cfg, last.Port)
 	if err != nil {
 		return nil, errors.Join(err, lock.Unlock())
 	}
-	k.lock = lock
+	k.lock, k.dir = lock, dir
 	if err := (settings{Port: k.port()}).write(path); err != nil {
 		k.Stop()
 		return nil, err
@@ -164,7 +168,7 @@ func (k *Kafka) Stop() {
 		if k.lock == nil {
 			return
 		}
-		if err := k.lock.Unlock(); err != nil {
+		if err := errors.Join(markClean(k.dir), k.lock.Unlock()); err != nil {
 			k.log.Error("stop embedded Kafka", "error", err)
 		}
 	})
