@@ -2,8 +2,6 @@ package lanes_test
 
 import (
 	"context"
-	"log/slog"
-	"os"
 	"testing"
 
 	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
@@ -31,7 +29,7 @@ func fixture(t testing.TB, lanes int) applicationtest.RelayFixture {
 		Store:       db,
 		ExactlyOnce: true,
 		NewRelay: func() relaying.Relay {
-			return must(newNode(db, broker.Addr(), options{lanes: lanes, log: slog.New(slog.NewTextHandler(os.Stderr, nil))}))(t)
+			return must(newNode(db, broker.Addr(), options{lanes: lanes}))(t)
 		},
 		Published: func(ctx context.Context, topic string) ([]applicationtest.Published, error) {
 			records, err := relaytest.Published(ctx, broker.Addr(), topic)

@@ -99,6 +99,8 @@ func newNode(db *postgres.DB, broker string, o options) (*node, error) {
 		if o.kafka.Partitions == 0 {
 			o.kafka.Partitions = 3
 		}
+		// An outage shows soon.
+		o.kafka.CommitTimeout, o.kafka.TakeTimeout = 2*time.Second, 5*time.Second
 		var err error
 		if n.target, err = kafka.NewLanes(kafka.Config{Brokers: []string{broker}, Logger: o.log}, o.kafka); err != nil {
 			return nil, err

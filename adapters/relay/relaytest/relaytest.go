@@ -8,7 +8,7 @@ import (
 )
 
 // Patience bounds every wait: long enough for a busy machine, and never waited out by a test that passes.
-const Patience = 40 * time.Second
+const Patience = 90 * time.Second
 
 // Until polls until condition is true. It is patient as long as the number that condition returns changes: how long a
 // backlog takes says nothing on a busy machine, standing still does.
