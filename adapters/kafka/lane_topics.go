@@ -27,8 +27,8 @@ const maxBatchBytes = 64 << 20
 type laneTopic struct {
 	name       string
 	partitions int
-	batchBytes int  // the most that its brokers take at once
-	known      bool // batchBytes was told by the broker
+	batchBytes atomic.Int64 // the most that its brokers take at once
+	known      atomic.Bool  // batchBytes was told by the broker
 
 	now   atomic.Int64
 	apart atomic.Bool // records are sent one by one, because the broker refused one of several
@@ -73,7 +73,7 @@ func (t *laneTopics) status() []TopicStatus {
 func (t *laneTopics) batchLimit(name string) int32 {
 	limit := defaultBatchBytes
 	if k := t.get(name); k != nil {
-		limit = k.batchBytes
+		limit = int(k.batchBytes.Load())
 	}
 	return int32(min(max(limit+4, 512), maxBatchBytes)) //nolint:gosec // bounded
 }
@@ -99,6 +99,11 @@ func (p watchedPartitioner) Partition(r *kgo.Record, n int) int {
 		p.topic.sees(n, p.log)
 	}
 	return p.TopicPartitioner.Partition(r, n)
+}
+
+// refuses reports whether the topic is known to take no batch of so many bytes.
+func (k *laneTopic) refuses(size int) bool {
+	return k.known.Load() && int64(size) > min(k.batchBytes.Load(), maxBatchBytes)
 }
 
 // sees reports once when a topic grew.

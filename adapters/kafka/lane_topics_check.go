@@ -54,20 +54,32 @@ func (t *laneTopics) check(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	k := &laneTopic{name: name, partitions: len(detail.Partitions), batchBytes: defaultBatchBytes}
+	k := &laneTopic{name: name, partitions: len(detail.Partitions)}
+	k.batchBytes.Store(defaultBatchBytes)
 	k.now.Store(int64(k.partitions))
-	// Who may write to a topic may still not be allowed to read its configs.
-	if text, err := t.admin.topicConfig(ctx, name, "max.message.bytes"); err == nil {
-		if n, err := strconv.Atoi(text); err == nil && n > 0 {
-			k.batchBytes, k.known = n, true
-		}
-	}
+	t.lookAgain(ctx, k)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.known[name] == nil {
 		t.known[name] = k
 	}
 	return nil
+}
+
+// lookAgain asks for what the topic takes at once and reports whether there was an answer. Who may write to a topic may
+// still not be allowed to read its configs.
+func (t *laneTopics) lookAgain(ctx context.Context, k *laneTopic) bool {
+	text, err := t.admin.topicConfig(ctx, k.name, "max.message.bytes")
+	if err != nil {
+		return false
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return false
+	}
+	k.batchBytes.Store(int64(n))
+	k.known.Store(true)
+	return true
 }
 
 func (t *laneTopics) create(ctx context.Context, name string) error {

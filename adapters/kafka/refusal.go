@@ -14,14 +14,22 @@ import (
 )
 
 // refuseUnsent returns the records that can't be sent, nil if all can.
-func (t *transaction) refuseUnsent(topics map[string]error) error {
+func (t *transaction) refuseUnsent(ctx context.Context, topics map[string]error) error {
 	var refusals []relaying.Refusal
+	looked := make(map[string]bool)
 	for i, r := range t.records {
 		err := topics[r.Topic]
 		if err == nil {
 			k := t.s.lanes.topics.get(r.Topic)
-			if size := batchSize(r); size > min(k.batchBytes, maxBatchBytes) && k.known {
-				err = fmt.Errorf("%w: it has %d bytes with its headers, topic %s takes %d", kerr.MessageTooLarge, size, r.Topic, k.batchBytes)
+			size := batchSize(r)
+			if k.refuses(size) && !looked[r.Topic] { // it may take more by now; the clients of this session don't know
+				looked[r.Topic] = true
+				if t.s.lanes.topics.lookAgain(ctx, k) && !k.refuses(size) {
+					return fmt.Errorf("%w: topic %s takes larger records than before", eventlog.ErrUnavailable, r.Topic)
+				}
+			}
+			if k.refuses(size) {
+				err = fmt.Errorf("%w: it has %d bytes with its headers, topic %s takes %d", kerr.MessageTooLarge, size, r.Topic, k.batchBytes.Load())
 			}
 		}
 		if err != nil {

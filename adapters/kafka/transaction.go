@@ -88,7 +88,7 @@ func (t *transaction) run(ctx context.Context) error {
 	if err != nil {
 		return laneError(ctx, err)
 	}
-	if err := t.refuseUnsent(refused); err != nil {
+	if err := t.refuseUnsent(ctx, refused); err != nil {
 		return err
 	}
 	if err := t.cl.BeginTransaction(); err != nil {

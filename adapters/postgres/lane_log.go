@@ -65,6 +65,9 @@ func (l *LaneLog) Read(ctx context.Context, q relaying.Query) (relaying.Page, er
 	if err != nil {
 		return relaying.Page{}, err
 	}
+	if q.Within && !c.IsOpen() {
+		return relaying.Page{Next: q.After, Between: true}, nil
+	}
 	if c, err = l.db.enter(ctx, c); err != nil {
 		return relaying.Page{}, changed(Wrap(ctx, err))
 	}

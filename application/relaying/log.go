@@ -44,6 +44,9 @@ type Query struct {
 	After   eventlog.Cursor
 	Records int // at most so many, 1 or more
 	Bytes   int // of payload at most, unless the first record alone is larger; 1 or more
+
+	// Within opens no window: when After is between two, the page is empty and its Next is After.
+	Within bool
 }
 
 // Page is a run of a lane's records.

@@ -69,14 +69,14 @@ func (r *Relay) assign(ctx context.Context, a relaying.Assignment, ends time.Tim
 		if !ok {
 			w = newWorker(r, relaying.Lane{Number: n, Of: a.Layout.Lanes}, a.Layout.Epoch)
 			r.workers[n] = w
-			w.start(ctx)
 		}
 		w.order(a.Layout, ends, requests[n])
+		if !ok {
+			w.start(ctx, r.leaving[n])
+		}
 	}
 	r.mu.Unlock()
-	if a.Layout.Next != 0 {
-		r.coordinate(ctx, a)
-	}
+	r.coordinate(ctx, a)
 }
 
 // requests returns what people ask for, by lane.
@@ -99,23 +99,26 @@ func (r *Relay) requests(ctx context.Context, a relaying.Assignment) map[int][]r
 	return byLane
 }
 
-// stopWorkers ends all workers that keep doesn't want, and waits for them; nil keeps none.
+// stopWorkers ends all workers that keep doesn't want; nil keeps none. It doesn't wait for them: the leases of the others
+// would end meanwhile.
 func (r *Relay) stopWorkers(keep func(*worker) bool) {
 	r.mu.Lock()
-	var leaving []*worker
+	defer r.mu.Unlock()
 	for n, w := range r.workers {
 		if keep != nil && keep(w) {
 			continue
 		}
-		leaving = append(leaving, w)
 		delete(r.workers, n)
 		w.cancel()
-	}
-	r.mu.Unlock()
-	for _, w := range leaving {
-		<-w.done
-		r.mu.Lock()
-		r.totals.add(w.totals.load())
-		r.mu.Unlock()
+		r.leaving[n] = w
+		r.ending.Go(func() {
+			<-w.done
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.totals.add(w.totals.load())
+			if r.leaving[n] == w {
+				delete(r.leaving, n)
+			}
+		})
 	}
 }

@@ -9,18 +9,52 @@ import (
 	"github.com/tenon-go/tenon/application/relaying"
 )
 
+// step is one of a change of layout, while it is being taken.
+type step struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
 // coordinate takes the steps of a change of layout that are nobody's alone. The node that has lane 0 does it: two at
-// once would do no harm, but fence each other.
+// once would do no harm, but fence each other. A step may take longer than a lease, so beats don't wait for it.
 func (r *Relay) coordinate(ctx context.Context, a relaying.Assignment) {
-	if !slices.Contains(a.Lanes, 0) {
+	if a.Layout.Next == 0 || !slices.Contains(a.Lanes, 0) {
+		r.stopStep()
+		r.changing.ok()
 		return
 	}
-	if err := r.step(ctx, a); err != nil && ctx.Err() == nil {
-		r.trouble.fail(fmt.Errorf("change from %d to %d lanes: %w", a.Layout.Lanes, a.Layout.Next, err))
+	if r.step != nil {
+		select {
+		case <-r.step.done:
+		default:
+			return
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	s := &step{cancel, make(chan struct{})}
+	r.step = s
+	r.ending.Go(func() {
+		defer close(s.done)
+		defer cancel()
+		if err := r.take(ctx, a); err != nil {
+			if ctx.Err() == nil {
+				r.changing.fail(fmt.Errorf("change from %d to %d lanes: %w", a.Layout.Lanes, a.Layout.Next, err))
+			}
+			return
+		}
+		r.changing.ok()
+	})
+}
+
+// stopStep gives up the step that is being taken, without waiting.
+func (r *Relay) stopStep() {
+	if r.step != nil {
+		r.step.cancel()
 	}
 }
 
-func (r *Relay) step(ctx context.Context, a relaying.Assignment) error {
+// take takes the step that is due, if one is.
+func (r *Relay) take(ctx context.Context, a relaying.Assignment) error {
 	l := a.Layout
 	switch {
 	case l.Final == "" && len(a.Held) == l.Lanes && !slices.Contains(a.Held, ""):
@@ -28,13 +62,13 @@ func (r *Relay) step(ctx context.Context, a relaying.Assignment) error {
 		if err != nil {
 			return fmt.Errorf("find where all lanes end: %w", err)
 		}
-		r.wantBeat()
+		defer r.wantBeat()
 		return r.cfg.Layouts.Freeze(ctx, l.Epoch, final)
 	case l.Final != "" && len(a.Closed) == l.Lanes && !slices.Contains(a.Closed, false):
 		if err := r.open(ctx, l); err != nil {
 			return fmt.Errorf("open the new lanes: %w", err)
 		}
-		r.wantBeat()
+		defer r.wantBeat()
 		return r.cfg.Layouts.Advance(ctx, l.Epoch)
 	}
 	return nil

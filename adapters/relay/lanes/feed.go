@@ -88,7 +88,11 @@ func (f *feed) read(ctx context.Context, at eventlog.Cursor) error {
 		if between {
 			woken = f.cfg.Wake.Wait() // before looking, or a commit in between is missed
 		}
-		page, err := f.cfg.Log.Read(ctx, relaying.Query{Lane: f.lane, After: at, Records: min(size, f.cfg.BatchRecords), Bytes: f.cfg.BatchBytes})
+		page, err := f.cfg.Log.Read(ctx, relaying.Query{
+			Lane: f.lane, After: at, Records: min(size, f.cfg.BatchRecords), Bytes: f.cfg.BatchBytes,
+			// A lane that was taken again while it holds must not pass where all lanes end, which may be set already.
+			Within: f.final == "" && f.holding(),
+		})
 		if err != nil {
 			return fmt.Errorf("read the log: %w", err)
 		}

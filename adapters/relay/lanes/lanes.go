@@ -25,13 +25,17 @@ import (
 type Relay struct {
 	cfg      Config
 	trouble  *trouble // with Members
+	changing *trouble // with a change of layout
 	reporter *reporter
 
 	mu      sync.Mutex
 	workers map[int]*worker // by lane
+	leaving map[int]*worker // the last one of a lane that was told to end and hasn't
 	layout  relaying.Layout // of the last beat
 	totals  Totals          // of workers that have ended
 	beatNow chan struct{}   // asks for a beat before its time
+	ending  sync.WaitGroup  // workers that were told to end, and the step of a change
+	step    *step           // of a change of layout that is being taken
 }
 
 var _ relaying.Relay = (*Relay)(nil)
@@ -43,8 +47,9 @@ func New(cfg Config) (*Relay, error) {
 		return nil, fmt.Errorf("relay: %w", err)
 	}
 	return &Relay{
-		cfg: cfg, workers: make(map[int]*worker), beatNow: make(chan struct{}, 1),
+		cfg: cfg, workers: make(map[int]*worker), leaving: make(map[int]*worker), beatNow: make(chan struct{}, 1),
 		trouble:  newTrouble(cfg.Logger, "relay can't agree with other nodes on lanes", "relay agrees on lanes again"),
+		changing: newTrouble(cfg.Logger, "relay can't change the number of lanes, goes on trying", "relay goes on to change the number of lanes"),
 		reporter: newReporter(cfg),
 	}, nil
 }
@@ -58,6 +63,8 @@ func (r *Relay) Run(ctx context.Context) error {
 	helpers.Go(func() { r.poll(helping) })
 	r.attend(ctx)
 	r.stopWorkers(nil)
+	r.stopStep()
+	r.ending.Wait()
 	stopHelpers()
 	helpers.Wait()
 	r.leave(ctx)
@@ -75,7 +82,7 @@ func (r *Relay) leave(ctx context.Context) {
 
 // Health returns nil while records flow or there are none, else what is wrong and since when, for each lane.
 func (r *Relay) Health() error {
-	errs := []error{r.trouble.health()}
+	errs := []error{r.trouble.health(), r.changing.health()}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, w := range r.workers {

@@ -30,7 +30,7 @@ func relayAsChild(dsn, broker string) error {
 	if err != nil {
 		return err
 	}
-	n, err := newNode(db, broker, options{change: func(cfg *lanes.Config) { cfg.Node = strconv.Itoa(os.Getpid()) }})
+	n, err := newNode(db, broker, options{change: func(cfg *lanes.Config) { cfg.Node, cfg.BatchRecords = strconv.Itoa(os.Getpid()), 10 }})
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func (t *tenure) sort(records []eventlog.Record) relaying.Batch {
 	for i := range records {
 		r := records[i] // b.Records overwrites what lies behind
 		k := keyOf(&r)
-		if _, held := t.parked[k]; held || parking[k] {
+		if parking[k] || t.holdsBack(k, &r) {
 			continue
 		}
 		known, refused := t.refused[r.ID]
@@ -44,6 +44,13 @@ func (t *tenure) sort(records []eventlog.Record) relaying.Batch {
 			"aggregate_type", k.AggregateType, "aggregate_id", k.AggregateID, "event_id", r.ID, "topic", r.Topic, "error", known.why)
 	}
 	return b
+}
+
+// holdsBack reports whether a record waits for one that is parked. Messages that were committed late may come before it in
+// the log's order: they wait for nothing, and nobody would look for them from the parked one's position on.
+func (t *tenure) holdsBack(k relaying.Key, r *eventlog.Record) bool {
+	p, ok := t.parked[k]
+	return ok && r.Position >= p.Position
 }
 
 func parkedAt(r *eventlog.Record, why error, attempts int) relaying.Parked {

@@ -23,6 +23,7 @@ func (t *tenure) carryOut(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("close request %d: %w", q.ID, err)
 		}
+		t.handled(q.ID)
 		t.relay.cfg.Logger.Info("relay carried out a request", "request", q.ID, "kind", q.Kind, "aggregate_type", q.Key.AggregateType,
 			"aggregate_id", q.Key.AggregateID, "by", q.By, "outcome", outcome)
 	}
@@ -39,18 +40,26 @@ func (t *tenure) request(ctx context.Context, q relaying.Request) (string, error
 	case !ok:
 		return "nothing is parked under this key", nil
 	case q.Kind == relaying.RequestRetry:
-		return t.release(ctx, p, p.Position)
+		return t.release(ctx, q, p, p.Position)
+	case q.Kind == relaying.RequestSkip && p.Reason == underWay(q): // interrupted when the record was given up already
+		return t.release(ctx, q, p, p.Position)
 	case q.Kind == relaying.RequestSkip && p.Event != q.Event:
 		return "the record is not the first that is parked", nil
 	case q.Kind == relaying.RequestSkip:
-		return t.release(ctx, p, p.Position+1)
+		return t.release(ctx, q, p, p.Position+1)
 	}
 	return fmt.Sprintf("unknown kind of request %q", q.Kind), nil
 }
 
+// underWay is the reason for which a key is parked at a record that a request hasn't come to yet. It tells whoever carries
+// the request out again that it has begun.
+func underWay(q relaying.Request) string {
+	return fmt.Sprintf("request %d publishes what is held back", q.ID)
+}
+
 // release publishes the key's records that are held back, from a position on, in batches, until none is left or one is
 // refused, which is then the first that is parked.
-func (t *tenure) release(ctx context.Context, p relaying.Parked, from int64) (string, error) {
+func (t *tenure) release(ctx context.Context, q relaying.Request, p relaying.Parked, from int64) (string, error) {
 	cfg := &t.relay.cfg
 	for {
 		records, err := t.withheld(ctx, p.Key, from, cfg.BatchRecords)
@@ -60,7 +69,7 @@ func (t *tenure) release(ctx context.Context, p relaying.Parked, from int64) (st
 		b, again := t.upTo(p, records)
 		if again == "" && len(records) > 0 {
 			from = records[len(records)-1].Position + 1
-			if err := t.parkRest(ctx, &b, p, from); err != nil {
+			if err := t.parkRest(ctx, &b, q, p, from); err != nil {
 				return "", err
 			}
 		}
@@ -107,12 +116,13 @@ func (t *tenure) upTo(p relaying.Parked, records []eventlog.Record) (b relaying.
 }
 
 // parkRest lets the key stay parked at the record that comes after those of the batch, if there is one.
-func (t *tenure) parkRest(ctx context.Context, b *relaying.Batch, p relaying.Parked, from int64) error {
+func (t *tenure) parkRest(ctx context.Context, b *relaying.Batch, q relaying.Request, p relaying.Parked, from int64) error {
 	next, err := t.withheld(ctx, p.Key, from, 1)
 	if err != nil || len(next) == 0 {
 		return err
 	}
 	p.Position, p.Event, p.Topic = next[0].Position, next[0].ID, next[0].Topic
+	p.Reason, p.Attempts = underWay(q), 0
 	b.Park = []relaying.Parked{p}
 	return nil
 }

@@ -17,7 +17,10 @@ func (w *worker) serve(ctx context.Context, between *pause.Pause) error {
 		return err
 	}
 	defer t.session.Close()
-	w.totals.retaken.Add(1)
+	if w.taken {
+		w.totals.retaken.Add(1)
+	}
+	w.taken = true
 	for ctx.Err() == nil {
 		layout, _ := w.orders()
 		f, err := t.newFeed(ctx, layout)
@@ -75,7 +78,7 @@ func (t *tenure) begin(ctx context.Context, identity relaying.Identity, s relayi
 		}
 		p = relaying.Progress{Log: identity.Log, Epoch: t.epoch, Cursor: origin}
 	case p.Epoch > t.epoch:
-		return errClosed
+		return t.overtaken(ctx, p)
 	case p.Epoch == t.epoch && p.Closed:
 		return t.sayClosed(ctx)
 	case p.Epoch < t.epoch:
@@ -99,6 +102,17 @@ func (t *tenure) begin(ctx context.Context, identity relaying.Identity, s relayi
 		t.relay.reporter.note(t.lane.Number, t.report(nil, true))
 	}
 	return nil
+}
+
+// overtaken tells a layout that this node will hear of soon from a database that forgot about it.
+func (t *tenure) overtaken(ctx context.Context, p relaying.Progress) error {
+	if l, _ := t.orders(); l.Next != 0 && p.Epoch == t.epoch+1 {
+		return errClosed // it is about to be in force
+	}
+	if err := t.relay.cfg.Log.Verify(ctx, p); err != nil {
+		return fmt.Errorf("compare the log with the lane's progress: %w", err)
+	}
+	return fmt.Errorf("the target knows the lane in layout %d, %d is in force here: %w", p.Epoch, t.epoch, eventlog.ErrUnavailable)
 }
 
 func laneOf(k relaying.Key, lanes int) int {

@@ -3,6 +3,7 @@ package lanes
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ type worker struct {
 	trouble *trouble
 	cancel  context.CancelFunc
 	done    chan struct{}
+	taken   bool // before
 	totals  counters
 
 	// refused are records that the target won't take, learned from batches that failed; they outlive the session, until
@@ -30,7 +32,8 @@ type worker struct {
 	layout   relaying.Layout
 	ends     time.Time // of the lease
 	requests []relaying.Request
-	ordered  chan struct{} // holds a token when the fields above have changed
+	closed   map[int64]bool // requests that were carried out since the last orders
+	ordered  chan struct{}  // holds a token when the fields above have changed
 }
 
 func newWorker(r *Relay, lane relaying.Lane, epoch int64) *worker {
@@ -42,10 +45,14 @@ func newWorker(r *Relay, lane relaying.Lane, epoch int64) *worker {
 	}
 }
 
-func (w *worker) start(ctx context.Context) {
+// start begins when the lane's worker before, if there is one, has ended.
+func (w *worker) start(ctx context.Context, before *worker) {
 	ctx, w.cancel = context.WithCancel(ctx)
 	go func() {
 		defer close(w.done)
+		if before != nil {
+			<-before.done
+		}
 		w.run(ctx)
 	}()
 }
@@ -53,7 +60,9 @@ func (w *worker) start(ctx context.Context) {
 // order tells the worker what is asked of it now.
 func (w *worker) order(l relaying.Layout, ends time.Time, requests []relaying.Request) {
 	w.mu.Lock()
-	w.layout, w.ends, w.requests = l, ends, requests
+	w.layout, w.ends = l, ends
+	w.requests = slices.DeleteFunc(requests, func(q relaying.Request) bool { return w.closed[q.ID] }) // looked up before they were closed
+	w.closed = nil
 	w.mu.Unlock()
 	select {
 	case w.ordered <- struct{}{}:
@@ -74,6 +83,16 @@ func (w *worker) takeRequests() []relaying.Request {
 	requests := w.requests
 	w.requests = nil
 	return requests
+}
+
+// handled notes that a request is closed.
+func (w *worker) handled(id int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed == nil {
+		w.closed = make(map[int64]bool)
+	}
+	w.closed[id] = true
 }
 
 // errClosed ends a worker whose lane has nothing more to relay.

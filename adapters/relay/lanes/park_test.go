@@ -1,0 +1,163 @@
+package lanes_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
+	"github.com/tenon-go/tenon/adapters/relay/relaytest"
+	"github.com/tenon-go/tenon/application/eventlog"
+	"github.com/tenon-go/tenon/application/relaying"
+)
+
+func TestKeyIsParkedAndRetried(t *testing.T) {
+	t.Parallel()
+	db, broker := open(t, database(t)), embeddedtest.Broker(t)
+	limitTopic(t, broker, "10000")
+	o := options{lanes: 2, change: small}
+	end := run(t, must(newNode(db, broker, o))(t))
+	refused := large("a", 3)
+	appendEach(t, db, slices.Concat(events("a", 1, 2), []eventlog.Record{refused}, events("a", 4, 12), events("b", 1, 5))...)
+	waitPublished(t, broker, "b", 5)
+	waitParked(t, db, "a", parkedKey{refused.ID, 1})
+	if n := published(t, broker, "a"); n != 2 {
+		t.Fatalf("%d records of a are out, want the 2 before the one that is refused", n)
+	}
+	var held int
+	if err := db.Pool().QueryRowContext(t.Context(), `SELECT count(*) FROM tenon.outbox WHERE aggregate_id = 'a' AND status = 'parked'`).Scan(&held); err != nil || held != 10 {
+		t.Errorf("the outbox shows %d records as parked, want 10: %v", held, err)
+	}
+
+	if err := end(); err != nil {
+		t.Fatal(err)
+	}
+	run(t, must(newNode(db, broker, o))(t))
+	appendEach(t, db, slices.Concat(events("a", 13, 14), events("b", 6, 6))...)
+	waitPublished(t, broker, "b", 6)
+	if n := published(t, broker, "a"); n != 2 {
+		t.Fatalf("%d records of a are out after a restart, want 2", n)
+	}
+
+	if outcome := answer(t, db, ask(t, db, relaying.RequestRetry, refused)); !strings.HasPrefix(outcome, "refused again") {
+		t.Errorf("outcome of a retry in vain is %q", outcome)
+	}
+	waitParked(t, db, "a", parkedKey{refused.ID, 2})
+	limitTopic(t, broker, "100000")
+	id := ask(t, db, relaying.RequestRetry, refused)
+	appendEach(t, db, events("a", 15, 40)...)
+	if outcome := answer(t, db, id); outcome != "" {
+		t.Errorf("outcome of the retry is %q", outcome)
+	}
+	relaytest.CheckOnce(t, db, broker)
+	waitFor(t, "the board to show it", func() bool { _, ok := parkedOn(t, db, "a"); return !ok })
+}
+
+// A message is held back with the later ones of its key.
+func TestSkippedMessageIsGivenUpAlone(t *testing.T) {
+	t.Parallel()
+	db, broker := open(t, database(t)), embeddedtest.Broker(t)
+	limitTopic(t, broker, "10000")
+	run(t, must(newNode(db, broker, options{change: small}))(t))
+	refused := large("m", 0)
+	refused.AggregateType = ""
+	records := []eventlog.Record{refused}
+	for range 8 {
+		r := relaytest.Event("m", 0)
+		r.AggregateType = ""
+		records = append(records, r)
+	}
+	appendEach(t, db, records...)
+	waitParked(t, db, "m", parkedKey{refused.ID, 1})
+	if outcome := answer(t, db, ask(t, db, relaying.RequestSkip, records[1])); outcome == "" {
+		t.Error("a record that isn't the first was skipped")
+	}
+	one, again := ask(t, db, relaying.RequestSkip, refused), ask(t, db, relaying.RequestSkip, refused)
+	if outcome := answer(t, db, one); outcome != "" {
+		t.Errorf("outcome of the skip is %q", outcome)
+	}
+	if outcome := answer(t, db, again); outcome == "" {
+		t.Error("a second skip found something to give up")
+	}
+	waitPublished(t, broker, "m", 8)
+	out := must(relaytest.Published(t.Context(), broker, relaytest.Topic))(t)
+	if len(out) != 8 {
+		t.Errorf("%d records are out, want 8", len(out))
+	}
+	for i, r := range out {
+		if id := relaytest.Header(r, relaying.HeaderEventID); id != records[i+1].ID.String() {
+			t.Errorf("record %d is %s, want %s", i, id, records[i+1].ID)
+		}
+	}
+}
+
+// Kafka has no topics of such names; the key's records for other topics wait too.
+func TestInvalidTopicParksItsKey(t *testing.T) {
+	t.Parallel()
+	db, broker := open(t, database(t)), embeddedtest.Broker(t)
+	run(t, must(newNode(db, broker, options{}))(t))
+	refused := relaytest.Event("a", 1)
+	refused.Topic = "no topic!"
+	appendEach(t, db, append([]eventlog.Record{refused}, append(events("a", 2, 4), events("b", 1, 3)...)...)...)
+	waitPublished(t, broker, "b", 3)
+	waitParked(t, db, "a", parkedKey{refused.ID, 1})
+	if n := published(t, broker, "a"); n != 0 {
+		t.Errorf("%d records of a are out, want none", n)
+	}
+	if outcome := answer(t, db, ask(t, db, relaying.RequestSkip, refused)); outcome != "" {
+		t.Errorf("outcome of the skip is %q", outcome)
+	}
+	waitPublished(t, broker, "a", 3)
+}
+
+// Positions, transactions and commits of messages of one key may disagree in order.
+func TestLateMessageBeforeTheParkedOneIsPublished(t *testing.T) {
+	t.Parallel()
+	db, broker := open(t, database(t)), embeddedtest.Broker(t)
+	limitTopic(t, broker, "10000")
+	run(t, must(newNode(db, broker, options{}))(t))
+	late, refused := relaytest.Event("m", 0), large("m", 0)
+	late.AggregateType, refused.AggregateType = "", ""
+	tx := must(db.Begin(t.Context()))(t)
+	defer tx.Rollback() //nolint:errcheck // it does nothing after Commit
+	if err := tx.Append(t.Context(), []eventlog.Record{late}); err != nil {
+		t.Fatal(err)
+	}
+	appendEach(t, db, refused)
+	waitParked(t, db, "m", parkedKey{refused.ID, 1})
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	waitPublished(t, broker, "m", 1)
+	limitTopic(t, broker, "100000")
+	if outcome := answer(t, db, ask(t, db, relaying.RequestRetry, refused)); outcome != "" {
+		t.Errorf("outcome of the retry is %q", outcome)
+	}
+	relaytest.CheckOnce(t, db, broker)
+}
+
+// The relay is killed again and again while it publishes what was held back, a few records at a time.
+func TestFaultRelayKilledWhileItRetries(t *testing.T) {
+	t.Parallel()
+	dsn, broker := database(t), embeddedtest.Broker(t)
+	db := open(t, dsn)
+	limitTopic(t, broker, "10000")
+	child := startChild(t, dsn, broker)
+	refused := large("a", 1)
+	if err := relaytest.Append(t.Context(), db, append([]eventlog.Record{refused}, events("a", 2, 300)...)...); err != nil {
+		t.Fatal(err)
+	}
+	waitParked(t, db, "a", parkedKey{refused.ID, 1})
+	limitTopic(t, broker, "100000")
+	id := ask(t, db, relaying.RequestRetry, refused)
+	for i := range rounds(3, 20) {
+		waitPublished(t, broker, "a", min(1+20*i, 300))
+		kill(t, child)
+		child = startChild(t, dsn, broker)
+	}
+	if outcome := answer(t, db, id); outcome != "" {
+		t.Errorf("outcome of the retry is %q", outcome)
+	}
+	relaytest.CheckOnce(t, db, broker)
+	kill(t, child)
+}
