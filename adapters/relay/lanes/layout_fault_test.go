@@ -1,0 +1,144 @@
+package lanes_test
+
+import (
+	"math/rand/v2"
+	"os/exec"
+	"slices"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
+	"github.com/tenon-go/tenon/adapters/postgres"
+	"github.com/tenon-go/tenon/adapters/relay/relaytest"
+	"github.com/tenon-go/tenon/application/eventlog"
+	"github.com/tenon-go/tenon/application/relaying"
+)
+
+// change asks for another number of lanes.
+func change(t testing.TB, db *postgres.DB, lanes int) {
+	t.Helper()
+	if err := postgres.NewRelayMembers(db).Change(t.Context(), lanes); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func changed(t testing.TB, db *postgres.DB, lanes int) bool {
+	var now, next int
+	err := db.Pool().QueryRowContext(t.Context(), `SELECT lanes, next FROM tenon.relay_layout`).Scan(&now, &next)
+	return err == nil && now == lanes && next == 0
+}
+
+func waitChanged(t testing.TB, db *postgres.DB, lanes int) {
+	t.Helper()
+	waitFor(t, strconv.Itoa(lanes)+" lanes", func() bool { return changed(t, db, lanes) })
+}
+
+func TestFaultLayoutChangesUnderLoad(t *testing.T) {
+	t.Parallel()
+	dsn, broker := database(t), embeddedtest.Broker(t)
+	db := open(t, dsn)
+	limitTopic(t, broker, "10000")
+	nodes := []*node{must(newNode(db, broker, options{}))(t), must(newNode(db, broker, options{}))(t), must(newNode(open(t, dsn), broker, options{}))(t)}
+	for _, n := range nodes {
+		run(t, n)
+	}
+	refused := []eventlog.Record{large("p1", 1), large("p2", 1), large("p3", 1)}
+	underLoad(t, db, broker, func(l *relaytest.Load) {
+		l.Passes(t, 20)
+		appendEach(t, db, refused...)
+		for i, lanes := range slices.Repeat([]int{3, 2, 8, 1}, rounds(1, 5)) {
+			l.Passes(t, 30)
+			change(t, db, lanes)
+			for _, r := range refused {
+				appendEach(t, db, relaytest.Event(r.AggregateID, i+2))
+			}
+			waitChanged(t, db, lanes)
+		}
+		for _, r := range refused {
+			waitParked(t, db, r.AggregateID, parkedKey{r.ID, 1})
+		}
+		limitTopic(t, broker, "100000")
+		for _, r := range refused {
+			if outcome := answer(t, db, ask(t, db, relaying.RequestRetry, r)); outcome != "" {
+				t.Errorf("outcome of a retry is %q", outcome)
+			}
+		}
+	})
+	for i, n := range nodes {
+		waitFor(t, "good health", func() bool { return n.Health() == nil })
+		t.Log("node", i, n.Stats())
+	}
+}
+
+func TestFaultNodesKilledWhileTheLayoutChanges(t *testing.T) {
+	t.Parallel()
+	dsn, broker := database(t), embeddedtest.Broker(t)
+	db := open(t, dsn)
+	children := []*exec.Cmd{startChild(t, dsn, broker), startChild(t, dsn, broker), startChild(t, dsn, broker)}
+	underLoad(t, db, broker, func(l *relaytest.Load) {
+		for _, lanes := range slices.Repeat([]int{3, 2, 8, 1}, rounds(1, 5)) {
+			l.Passes(t, 20)
+			change(t, db, lanes)
+			for range 2 {
+				l.Passes(t, rand.Int64N(20))       //nolint:gosec // a moment of the change
+				victim := rand.IntN(len(children)) //nolint:gosec // any
+				kill(t, children[victim])
+				children[victim] = startChild(t, dsn, broker)
+			}
+			waitChanged(t, db, lanes)
+		}
+	})
+	for _, c := range children {
+		kill(t, c)
+	}
+}
+
+// A node that slept through a change wakes with the old layout in mind.
+func TestFaultNodeSleepsThroughAChangeOfLayout(t *testing.T) {
+	t.Parallel()
+	dsn, broker := database(t), embeddedtest.Broker(t)
+	db := open(t, dsn)
+	children := map[string]*exec.Cmd{}
+	for range 2 {
+		c := startChild(t, dsn, broker)
+		children[strconv.Itoa(c.Process.Pid)] = c
+	}
+	underLoad(t, db, broker, func(l *relaytest.Load) {
+		for _, lanes := range slices.Repeat([]int{3, 1}, rounds(1, 5)) {
+			l.Passes(t, 30)
+			sleeper := children[owner(t, db)]
+			if err := sleeper.Process.Signal(syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			change(t, db, lanes)
+			waitChanged(t, db, lanes)
+			l.Passes(t, 30)
+			if err := sleeper.Process.Signal(syscall.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
+			l.Passes(t, 30)
+		}
+	})
+	for _, c := range children {
+		kill(t, c)
+	}
+}
+
+func TestLanesSpreadAndAreHandedOver(t *testing.T) {
+	t.Parallel()
+	db, broker := open(t, database(t)), embeddedtest.Broker(t)
+	first, second := must(newNode(db, broker, options{lanes: 4}))(t), must(newNode(db, broker, options{}))(t)
+	end := run(t, first)
+	waitFor(t, "the first node to have all lanes", func() bool { return len(first.Stats().Lanes) == 4 })
+	run(t, second)
+	waitFor(t, "both to have two lanes", func() bool { return len(first.Stats().Lanes) == 2 && len(second.Stats().Lanes) == 2 })
+	underLoad(t, db, broker, func(l *relaytest.Load) {
+		l.Passes(t, 30)
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, "the second to have all lanes", func() bool { return len(second.Stats().Lanes) == 4 })
+		l.Passes(t, 30)
+	})
+}
