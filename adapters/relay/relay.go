@@ -23,6 +23,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/components/forwarder"
 	"github.com/ThreeDotsLabs/watermill/message"
 
+	"github.com/tenon-go/tenon/adapters/relay/internal/bounded"
 	"github.com/tenon-go/tenon/adapters/relay/internal/pause"
 	"github.com/tenon-go/tenon/application/relaying"
 )
@@ -90,7 +91,7 @@ func (c *Config) check() error {
 // Watermill is the relay that Watermill's forwarder runs.
 type Watermill struct {
 	cfg       Config
-	publisher *bounded
+	publisher *bounded.Publisher
 	state     state
 }
 
@@ -99,7 +100,7 @@ var _ relaying.Relay = (*Watermill)(nil)
 // NewWatermill returns a relay that has not begun. What is wrong with cfg is reported by Run and Health.
 func NewWatermill(cfg Config) *Watermill {
 	cfg.setDefaults()
-	return &Watermill{cfg: cfg, publisher: newBounded(cfg.Publisher, cfg.PublishLimit), state: state{log: cfg.Logger}}
+	return &Watermill{cfg: cfg, publisher: bounded.New(cfg.Publisher, cfg.PublishLimit), state: state{log: cfg.Logger}}
 }
 
 // Run forwards until ctx ends, then lets the record in hand finish for at most CloseTimeout and returns nil. It waits
@@ -121,7 +122,7 @@ func (w *Watermill) Run(ctx context.Context) error {
 		w.state.stopped(err)
 		between.Wait(w.cfg.RetryMax, ctx.Done(), nil)
 	}
-	w.publisher.settle(w.cfg.CloseTimeout)
+	w.publisher.Settle(w.cfg.CloseTimeout)
 	return nil
 }
 

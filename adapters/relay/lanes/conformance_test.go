@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
+	"github.com/tenon-go/tenon/adapters/postgres"
 	"github.com/tenon-go/tenon/adapters/relay/relaytest"
 	"github.com/tenon-go/tenon/application/applicationtest"
 	"github.com/tenon-go/tenon/application/relaying"
@@ -21,6 +22,13 @@ func TestLanesConform(t *testing.T) {
 }
 
 func fixture(t testing.TB, lanes int) applicationtest.RelayFixture {
+	t.Helper()
+	f, _, _ := fixtureParts(t, lanes)
+	return f
+}
+
+// fixtureParts returns the fixture with its log and the address of its broker.
+func fixtureParts(t testing.TB, lanes int) (applicationtest.RelayFixture, *postgres.DB, string) {
 	t.Helper()
 	dsn := database(t)
 	db := open(t, dsn)
@@ -50,5 +58,5 @@ func fixture(t testing.TB, lanes int) applicationtest.RelayFixture {
 			}
 		},
 		BreakLog: func() func() { return breakLog(t, dsn) },
-	}
+	}, db, broker.Addr()
 }

@@ -25,8 +25,8 @@ func TestKeyIsParkedAndRetried(t *testing.T) {
 		t.Fatalf("%d records of a are out, want the 2 before the one that is refused", n)
 	}
 	var held int
-	if err := db.Pool().QueryRowContext(t.Context(), `SELECT count(*) FROM tenon.outbox WHERE aggregate_id = 'a' AND status = 'parked'`).Scan(&held); err != nil || held != 10 {
-		t.Errorf("the outbox shows %d records as parked, want 10: %v", held, err)
+	if err := db.Pool().QueryRowContext(t.Context(), `SELECT count(*) FROM tenon.outbox WHERE aggregate_id = 'a' AND NOT sent`).Scan(&held); err != nil || held != 10 {
+		t.Errorf("the outbox shows %d records as held back, want 10: %v", held, err)
 	}
 
 	if err := end(); err != nil {

@@ -1,4 +1,5 @@
-package relay
+// Package bounded keeps a publisher that hangs from holding up whoever publishes.
+package bounded
 
 import (
 	"context"
@@ -10,24 +11,25 @@ import (
 	"github.com/tenon-go/tenon/application/eventlog"
 )
 
-// bounded is a publisher of which at most one publish is under way, and which stops waiting for it after a limit. What
+// Publisher is a publisher of which at most one publish is under way, and which stops waiting for it after a limit. What
 // it no longer waits for goes on, because message.Publisher has no way to end it; the next publish begins after its
 // end, or a late success could come between newer records.
-type bounded struct {
+type Publisher struct {
 	to    message.Publisher
 	limit time.Duration
 	busy  chan struct{} // holds one token while a publish is under way
 }
 
-var _ message.Publisher = (*bounded)(nil)
+var _ message.Publisher = (*Publisher)(nil)
 
-func newBounded(to message.Publisher, limit time.Duration) *bounded {
-	return &bounded{to: to, limit: limit, busy: make(chan struct{}, 1)}
+// New returns a publisher over to, each publish of which is waited for so long at most.
+func New(to message.Publisher, limit time.Duration) *Publisher {
+	return &Publisher{to: to, limit: limit, busy: make(chan struct{}, 1)}
 }
 
 // Publish implements message.Publisher. It takes part in the first message's context: a publish that nobody waits for
 // any more doesn't begin.
-func (b *bounded) Publish(topic string, messages ...*message.Message) error {
+func (b *Publisher) Publish(topic string, messages ...*message.Message) error {
 	ctx, cancel := context.WithTimeout(messages[0].Context(), b.limit)
 	defer cancel()
 	select {
@@ -53,7 +55,7 @@ func (b *bounded) Publish(topic string, messages ...*message.Message) error {
 }
 
 // guarded turns a panic into an error: here it would end the process.
-func (b *bounded) guarded(topic string, messages []*message.Message) (err error) {
+func (b *Publisher) guarded(topic string, messages []*message.Message) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("publisher panicked: %v", p)
@@ -62,12 +64,12 @@ func (b *bounded) guarded(topic string, messages []*message.Message) (err error)
 	return b.to.Publish(topic, messages...)
 }
 
-func (b *bounded) late(ctx context.Context, what string) error {
+func (b *Publisher) late(ctx context.Context, what string) error {
 	return fmt.Errorf("%w: %s (limit %s): %w", eventlog.ErrUnavailable, what, b.limit, ctx.Err())
 }
 
-// settle waits until no publish is under way, at most for the given time.
-func (b *bounded) settle(limit time.Duration) {
+// Settle waits until no publish is under way, at most for the given time.
+func (b *Publisher) Settle(limit time.Duration) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
@@ -78,4 +80,4 @@ func (b *bounded) settle(limit time.Duration) {
 }
 
 // Close implements message.Publisher; the publisher below belongs to somebody else.
-func (*bounded) Close() error { return nil }
+func (*Publisher) Close() error { return nil }
