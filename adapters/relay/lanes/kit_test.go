@@ -183,3 +183,27 @@ func breakLog(t testing.TB, dsn string) (mend func()) {
 		}
 	}
 }
+
+// copyDatabase returns the URL of a copy of a database that nobody is in. It goes with the test's server.
+func copyDatabase(t testing.TB, dsn string) string {
+	t.Helper()
+	u := must(url.Parse(dsn))(t)
+	name := u.Path[1:]
+	u.Path = "/template1"
+	server := u.String()
+	admin := must(sql.Open("postgres", server))(t)
+	defer admin.Close() //nolint:errcheck // nothing depends on it
+	if _, err := admin.ExecContext(t.Context(), `CREATE DATABASE "`+name+`_copy" TEMPLATE "`+name+`"`); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if a, err := sql.Open("postgres", server); err == nil {
+			_, err = a.Exec(`DROP DATABASE IF EXISTS "` + name + `_copy" WITH (FORCE)`)
+			if err = errors.Join(err, a.Close()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	u.Path = "/" + name + "_copy"
+	return u.String()
+}
