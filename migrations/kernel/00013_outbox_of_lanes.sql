@@ -19,25 +19,25 @@
 -- 9 to 200 ms by aggregate_id, 9 to 160 ms for 300 unsent ones, 6 to 24 s for everything; where only a group reads, 7 ms,
 -- 6 ms and 20 s (the view of 00011: 3 ms, 3 ms and 18 s). The large times of 16 lanes are those of compiling the query, see jit.
 CREATE OR REPLACE VIEW tenon.outbox AS
-WITH RECURSIVE identity AS (
-    SELECT id FROM tenon.log_identity
-), shape AS (
-    SELECT coalesce(p."of", 1) AS "of", p.epoch FROM (SELECT) one LEFT JOIN LATERAL (
-        SELECT "of", epoch FROM tenon.relay_progress WHERE log = (SELECT id FROM identity) ORDER BY epoch DESC LIMIT 1) p ON true
+WITH RECURSIVE shape AS (
+    SELECT i.id AS log, coalesce(p."of", 1) AS "of", p.epoch FROM tenon.log_identity i LEFT JOIN LATERAL (
+        SELECT "of", epoch FROM tenon.relay_progress WHERE log = i.id ORDER BY epoch DESC LIMIT 1) p ON true
+    LIMIT 1
 ), lanes AS MATERIALIZED (
     SELECT g.lane, coalesce(p.s1, f.s1, c.s1, '1:1:'::pg_snapshot) AS s1,
            CASE WHEN p.s1 IS NOT NULL THEN p.s2 WHEN f.s1 IS NULL THEN c.s2 END AS s2,
            CASE WHEN p.s1 IS NOT NULL THEN p.position WHEN f.s1 IS NULL THEN c.position END AS position
     FROM shape y
-    CROSS JOIN LATERAL generate_series(0, y."of" - 1) g (lane)
-    LEFT JOIN tenon.relay_progress p ON p.log = (SELECT id FROM identity) AND p.lane = g.lane AND p.epoch = y.epoch
+    JOIN generate_series(0, 63) g (lane) ON g.lane < y."of"
+    LEFT JOIN tenon.relay_progress p ON p.log = y.log AND p.lane = g.lane AND p.epoch = y.epoch
     LEFT JOIN LATERAL (
         SELECT split_part(final, '/', 3)::pg_snapshot AS s1 FROM tenon.relay_layout WHERE epoch < y.epoch AND final <> '') f ON true
     LEFT JOIN tenon.cursors c ON c.name = 'relay'
-    LIMIT 64 -- there are no more, and the planner should know
-), parked AS MATERIALIZED (
-    SELECT * FROM tenon.relay_parked k
-    WHERE k.log = (SELECT id FROM identity) AND k.lane = ((k.bucket + 1) * (SELECT "of" FROM shape) - 1) / 1024
+), relay AS MATERIALIZED ( -- one row, so that finding a record's lane is no join: lane n is at n + 1
+    SELECT (SELECT log FROM shape) AS log, (SELECT "of" FROM shape) AS "of", array_agg(s1 ORDER BY lane) AS s1,
+           array_agg(s2 ORDER BY lane) AS s2, array_agg(position ORDER BY lane) AS position,
+           min(pg_snapshot_xmin(s1)) AS xmin, min(pg_snapshot_xmax(s1)) AS xmax
+    FROM lanes
 ), kinds AS (
     (SELECT tenant, aggregate_type FROM tenon.events ORDER BY tenant, aggregate_type LIMIT 1)
     UNION ALL
@@ -45,20 +45,17 @@ WITH RECURSIVE identity AS (
         SELECT tenant, aggregate_type FROM tenon.events
         WHERE (tenant, aggregate_type) > (k.tenant, k.aggregate_type) ORDER BY tenant, aggregate_type LIMIT 1
     ) next
-), divisions AS ( -- numbers of lanes that the history tells of
-    (SELECT "of" FROM tenon.relay_spans WHERE log = (SELECT id FROM identity) ORDER BY "of" LIMIT 1)
-    UNION ALL
-    SELECT next."of" FROM divisions d CROSS JOIN LATERAL (
-        SELECT s."of" FROM tenon.relay_spans s WHERE s.log = (SELECT id FROM identity) AND s."of" > d."of" ORDER BY s."of" LIMIT 1
-    ) next
-), history AS MATERIALIZED ( -- where it begins in each lane, from which on it is worth a look
+), history AS MATERIALIZED ( -- for each number of lanes that it tells of, where it begins in each lane: before that no look is worth it
     SELECT d."of", array_agg(b.s1 ORDER BY g.lane) AS s1, array_agg(b.s2 ORDER BY g.lane) AS s2,
            array_agg(b.after_position ORDER BY g.lane) AS after_position
-    FROM divisions d CROSS JOIN LATERAL generate_series(0, d."of" - 1) g (lane)
+    FROM shape y
+    CROSS JOIN generate_series(1, 64) d ("of")
+    JOIN generate_series(0, 63) g (lane) ON g.lane < d."of"
     LEFT JOIN LATERAL (
-        SELECT s.s1, s.s2, s.after_position FROM tenon.relay_spans s
-        WHERE s.log = (SELECT id FROM identity) AND s."of" = d."of" AND s.lane = g.lane ORDER BY s.number LIMIT 1) b ON true
-    GROUP BY d."of"
+        SELECT s.number, s.s1, s.s2, s.after_position FROM tenon.relay_spans s
+        WHERE s.log = y.log AND s."of" = d."of" AND s.lane = g.lane ORDER BY s.number LIMIT 1) b ON true
+    WHERE EXISTS (SELECT FROM tenon.relay_spans s WHERE s.log = y.log AND s."of" = d."of")
+    GROUP BY d."of" ORDER BY min(b.number)
 ), group_history AS MATERIALIZED (
     SELECT b.s1, b.s2, b.after_position FROM (SELECT) one
     LEFT JOIN LATERAL (SELECT * FROM tenon.relay_batches WHERE name = 'relay' ORDER BY number LIMIT 1) b ON true
@@ -66,47 +63,50 @@ WITH RECURSIVE identity AS (
 SELECT e.event_id AS id, e.event_type, e.aggregate_type, e.aggregate_id, e.payload, e.recorded_at AS created_at,
        NULL::timestamptz AS processed_at, coalesce(f.attempts, 0) AS retry_count, f.error,
        e.topic, e.version, e.position, false AS sent
-FROM kinds k
+FROM relay r
+CROSS JOIN kinds k
 JOIN tenon.events e ON e.tenant = k.tenant AND e.aggregate_type = k.aggregate_type
-                   AND e.xid >= (SELECT min(pg_snapshot_xmax(s1)) FROM lanes) AND e.xid <= '18446744073709551615'::xid8
-JOIN lanes r ON r.lane = ((e.bucket + 1) * (SELECT "of" FROM shape) - 1) / 1024
+                   AND e.xid >= (SELECT xmax FROM relay) AND e.xid <= '18446744073709551615'::xid8
+CROSS JOIN LATERAL (SELECT ((e.bucket + 1) * r."of" - 1) / 1024 + 1 AS n) l
 LEFT JOIN tenon.relay_failures f ON f.position = e.position
-WHERE NOT pg_visible_in_snapshot(e.xid, r.s1)
-  AND (r.s2 IS NULL OR e.position > r.position OR NOT pg_visible_in_snapshot(e.xid, r.s2))
+WHERE NOT pg_visible_in_snapshot(e.xid, r.s1[l.n])
+  AND (r.s2[l.n] IS NULL OR e.position > r.position[l.n] OR NOT pg_visible_in_snapshot(e.xid, r.s2[l.n]))
 UNION ALL
 SELECT e.event_id, e.event_type, e.aggregate_type, e.aggregate_id, e.payload, e.recorded_at,
        NULL, coalesce(f.attempts, 0), f.error, e.topic, e.version, e.position, false
-FROM kinds k
+FROM relay r
+CROSS JOIN kinds k
 JOIN tenon.events e ON e.tenant = k.tenant AND e.aggregate_type = k.aggregate_type
-                   AND e.xid >= (SELECT min(pg_snapshot_xmin(s1)) FROM lanes) AND e.xid < (SELECT min(pg_snapshot_xmax(s1)) FROM lanes)
+                   AND e.xid >= (SELECT xmin FROM relay) AND e.xid < (SELECT xmax FROM relay)
                    AND e.xid = ANY (ARRAY(SELECT DISTINCT pg_snapshot_xip(s1) FROM lanes))
-JOIN lanes r ON r.lane = ((e.bucket + 1) * (SELECT "of" FROM shape) - 1) / 1024
+CROSS JOIN LATERAL (SELECT ((e.bucket + 1) * r."of" - 1) / 1024 + 1 AS n) l
 LEFT JOIN tenon.relay_failures f ON f.position = e.position
-WHERE NOT pg_visible_in_snapshot(e.xid, r.s1)
-  AND (r.s2 IS NULL OR e.position > r.position OR NOT pg_visible_in_snapshot(e.xid, r.s2))
+WHERE NOT pg_visible_in_snapshot(e.xid, r.s1[l.n])
+  AND (r.s2[l.n] IS NULL OR e.position > r.position[l.n] OR NOT pg_visible_in_snapshot(e.xid, r.s2[l.n]))
 UNION ALL
 SELECT e.event_id, e.event_type, e.aggregate_type, e.aggregate_id, e.payload, e.recorded_at,
        NULL, p.attempts, p.reason, e.topic, e.version, e.position, false
-FROM parked p
+FROM relay r
+JOIN tenon.relay_parked p ON p.log = r.log AND p.lane = ((p.bucket + 1) * r."of" - 1) / 1024
 JOIN kinds k ON k.aggregate_type = p.aggregate_type
 JOIN tenon.events e ON e.tenant = k.tenant AND e.aggregate_type = p.aggregate_type AND e.aggregate_id = p.aggregate_id
                    AND e.position >= p.position
-JOIN lanes r ON r.lane = p.lane
-WHERE pg_visible_in_snapshot(e.xid, r.s1)
-   OR (e.position <= r.position AND pg_visible_in_snapshot(e.xid, r.s2))
+WHERE pg_visible_in_snapshot(e.xid, r.s1[p.lane + 1])
+   OR (e.position <= r.position[p.lane + 1] AND pg_visible_in_snapshot(e.xid, r.s2[p.lane + 1]))
 UNION ALL
 SELECT e.event_id, e.event_type, e.aggregate_type, e.aggregate_id, e.payload, e.recorded_at,
        coalesce((
-           SELECT min(b.confirmed_at) FROM history h
-           CROSS JOIN LATERAL (SELECT ((e.bucket + 1) * h."of" - 1) / 1024 AS lane) l
+           SELECT b.confirmed_at FROM history h
+           CROSS JOIN LATERAL (SELECT ((e.bucket + 1) * h."of" - 1) / 1024 + 1 AS n) l
            CROSS JOIN LATERAL (
                SELECT s.confirmed_at FROM tenon.relay_spans s
-               WHERE s.log = (SELECT id FROM identity) AND s."of" = h."of" AND s.lane = l.lane
+               WHERE s.log = r.log AND s."of" = h."of" AND s.lane = l.n - 1
                  AND s.last_position >= e.position AND s.after_position < e.position
                  AND pg_visible_in_snapshot(e.xid, s.s2) AND NOT pg_visible_in_snapshot(e.xid, s.s1)
                ORDER BY s.last_position, s.number LIMIT 1) b
-           WHERE NOT coalesce(pg_visible_in_snapshot(e.xid, h.s1[l.lane + 1])
-                              OR e.position <= h.after_position[l.lane + 1] AND pg_visible_in_snapshot(e.xid, h.s2[l.lane + 1]), true)
+           WHERE NOT coalesce(pg_visible_in_snapshot(e.xid, h.s1[l.n])
+                              OR e.position <= h.after_position[l.n] AND pg_visible_in_snapshot(e.xid, h.s2[l.n]), true)
+           LIMIT 1
        ), CASE WHEN NOT (pg_visible_in_snapshot(e.xid, g.s1)
                          OR e.position <= g.after_position AND pg_visible_in_snapshot(e.xid, g.s2)) THEN (
            SELECT b.confirmed_at FROM tenon.relay_batches b
@@ -114,11 +114,14 @@ SELECT e.event_id, e.event_type, e.aggregate_type, e.aggregate_id, e.payload, e.
              AND pg_visible_in_snapshot(e.xid, b.s2) AND NOT pg_visible_in_snapshot(e.xid, b.s1)
            ORDER BY b.last_position, b.number LIMIT 1) END),
        0, NULL, e.topic, e.version, e.position, true
-FROM group_history g
+FROM relay r
+CROSS JOIN group_history g
 CROSS JOIN kinds k
 JOIN tenon.events e ON e.tenant = k.tenant AND e.aggregate_type = k.aggregate_type
-JOIN lanes r ON r.lane = ((e.bucket + 1) * (SELECT "of" FROM shape) - 1) / 1024
-WHERE (pg_visible_in_snapshot(e.xid, r.s1)
-       OR (e.position <= r.position AND pg_visible_in_snapshot(e.xid, r.s2)))
+CROSS JOIN LATERAL (SELECT ((e.bucket + 1) * r."of" - 1) / 1024 + 1 AS n) l
+WHERE (pg_visible_in_snapshot(e.xid, r.s1[l.n])
+       OR (e.position <= r.position[l.n] AND pg_visible_in_snapshot(e.xid, r.s2[l.n])))
   AND NOT EXISTS (
-      SELECT FROM parked p WHERE p.aggregate_type = e.aggregate_type AND p.aggregate_id = e.aggregate_id AND p.position <= e.position);
+      SELECT FROM tenon.relay_parked p
+      WHERE p.log = r.log AND p.lane = l.n - 1 AND p.aggregate_type = e.aggregate_type AND p.aggregate_id = e.aggregate_id
+        AND p.position <= e.position);
