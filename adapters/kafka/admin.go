@@ -55,7 +55,7 @@ func (a *Admin) EnsureTopics(ctx context.Context, specs ...TopicSpec) error {
 		return errors.Join(errs...)
 	}
 	for _, spec := range specs {
-		if err := a.ensure(ctx, spec); err != nil {
+		if _, err := a.ensure(ctx, spec); err != nil {
 			errs = append(errs, fmt.Errorf("create topic %s: %w", spec.Name, err))
 		}
 	}
@@ -81,9 +81,10 @@ func (s TopicSpec) check() error {
 	return nil
 }
 
-func (a *Admin) ensure(ctx context.Context, spec TopicSpec) error {
+// ensure creates a topic that doesn't exist and reports whether it did.
+func (a *Admin) ensure(ctx context.Context, spec TopicSpec) (created bool, err error) {
 	if a.exists(ctx, spec.Name) {
-		return nil
+		return false, nil
 	}
 	orDefault := func(n int) int {
 		if n == 0 {
@@ -99,12 +100,14 @@ func (a *Admin) ensure(ctx context.Context, spec TopicSpec) error {
 	partitions, replicas := int32(orDefault(spec.Partitions)), int16(orDefault(spec.ReplicationFactor))
 	response, err := kadm.NewClient(a.cl).CreateTopic(ctx, partitions, replicas, configs, spec.Name)
 	switch {
-	case err == nil || errors.Is(err, kerr.TopicAlreadyExists):
-		return nil
+	case err == nil:
+		return true, nil
+	case errors.Is(err, kerr.TopicAlreadyExists):
+		return false, nil
 	case response.ErrMessage != "":
 		err = fmt.Errorf("%w: %s", err, response.ErrMessage)
 	}
-	return unavailable(ctx, err)
+	return false, unavailable(ctx, err)
 }
 
 // Check returns nil when a broker answers; else the error wraps eventlog.ErrUnavailable, or the context's when that ended.

@@ -25,12 +25,35 @@ func (a *Admin) look(ctx context.Context, topic string) (kadm.TopicDetail, error
 	return detail, nil
 }
 
-// await returns a topic that exists: brokers and this client learn of a new one after a moment.
-func (a *Admin) await(ctx context.Context, topic string) (kadm.TopicDetail, error) {
+// await returns a topic that exists, once the named partitions have leaders: brokers learn of a new one after a moment.
+func (a *Admin) await(ctx context.Context, topic string, partitions ...int32) (kadm.TopicDetail, error) {
 	for n := 1; ; n++ {
 		detail, err := a.look(ctx, topic)
-		if !errors.Is(err, kerr.UnknownTopicOrPartition) || !pause(ctx, n) {
+		if err == nil {
+			err = leaderless(detail, partitions)
+		}
+		passing := errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.LeaderNotAvailable)
+		if !passing || !pause(ctx, n) {
 			return detail, err
+		}
+	}
+}
+
+func leaderless(detail kadm.TopicDetail, partitions []int32) error {
+	for _, n := range partitions {
+		if p, ok := detail.Partitions[n]; !ok || p.Leader < 0 {
+			return fmt.Errorf("look at partition %d of topic %s: %w", n, detail.Topic, kerr.LeaderNotAvailable)
+		}
+	}
+	return nil
+}
+
+// awaitConfig is topicConfig for a topic that exists, though the broker that is asked may not know of it yet.
+func (a *Admin) awaitConfig(ctx context.Context, topic, name string) (string, error) {
+	for n := 1; ; n++ {
+		value, err := a.topicConfig(ctx, topic, name)
+		if !errors.Is(err, kerr.UnknownTopicOrPartition) || !pause(ctx, n) {
+			return value, err
 		}
 	}
 }

@@ -35,14 +35,11 @@ type cursorReader struct {
 // began has been decided already, but its marks may not be in the partition yet.
 func (r *cursorReader) settle(ctx context.Context) error {
 	adm := kadm.NewClient(r.cl)
-	details, err := adm.ListTopics(ctx, r.topic)
-	if err == nil {
-		err = details.Error()
-	}
+	detail, err := (&Admin{cl: r.cl}).await(ctx, r.topic, r.partition)
 	if err != nil {
-		return fmt.Errorf("look for topic %s: %w", r.topic, err)
+		return err
 	}
-	r.id, r.leader = details[r.topic].ID, details[r.topic].Partitions[r.partition].Leader
+	r.id, r.leader = detail.ID, detail.Partitions[r.partition].Leader
 	if r.end, err = r.offset(adm.ListEndOffsets(ctx, r.topic)); err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func (l *Lanes) checkCursors(ctx context.Context) error {
 		return nil
 	}
 	spec := l.lanes.cursorSpec()
-	if err := l.admin.EnsureTopics(ctx, spec); err != nil {
+	if err := l.topics.ensureTopic(ctx, spec); err != nil {
 		return err
 	}
 	if err := l.admin.checkCursorTopic(ctx, spec.Name); err != nil {
@@ -43,7 +43,7 @@ func (a *Admin) checkCursorTopic(ctx context.Context, topic string) error {
 		return fmt.Errorf("%w: %s has %d partitions, want %d, one for each lane there may be: add partitions, or name another topic",
 			errCursorTopic, topic, n, relaying.MaxLanes)
 	}
-	policy, err := a.topicConfig(ctx, topic, "cleanup.policy")
+	policy, err := a.awaitConfig(ctx, topic, "cleanup.policy")
 	switch {
 	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
 		return fmt.Errorf("%w: its cleanup.policy can't be read: allow DescribeConfigs on topic %s: %w", errCursorTopic, topic, err)

@@ -86,13 +86,24 @@ func (t *laneTopics) create(ctx context.Context, name string) error {
 	if t.lanes.Existing {
 		return fmt.Errorf("%w: topic %s doesn't exist, and topics aren't created here: create it", eventlog.ErrUnavailable, name)
 	}
-	err := t.admin.EnsureTopics(ctx, t.lanes.topicSpec(name))
-	switch {
-	case errors.Is(err, kerr.InvalidReplicationFactor): // brokers may be down
+	err := t.ensureTopic(ctx, t.lanes.topicSpec(name))
+	if errors.Is(err, kerr.InvalidReplicationFactor) { // brokers may be down
 		return fmt.Errorf("%w: %w", eventlog.ErrUnavailable, err)
-	case err != nil:
+	}
+	return err
+}
+
+// ensureTopic says so in the log if it was here that the topic was created: of several nodes that start together one does.
+func (t *laneTopics) ensureTopic(ctx context.Context, spec TopicSpec) error {
+	if err := spec.check(); err != nil {
 		return err
 	}
-	t.log.Info("topic created", "topic", name)
+	created, err := t.admin.ensure(ctx, spec)
+	if err != nil {
+		return fmt.Errorf("create topic %s: %w", spec.Name, err)
+	}
+	if created {
+		t.log.Info("topic created", "topic", spec.Name)
+	}
 	return nil
 }

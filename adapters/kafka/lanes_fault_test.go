@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
+	"github.com/tenon-go/tenon/adapters/embedded/kafkatest"
 	"github.com/tenon-go/tenon/adapters/kafka"
 	"github.com/tenon-go/tenon/application/applicationtest"
 	"github.com/tenon-go/tenon/application/eventlog"
@@ -125,7 +126,6 @@ func (n *node) relay(lane int, last int64) error {
 		if err == nil || ctx.Err() != nil || !errors.Is(err, eventlog.ErrUnavailable) && !errors.Is(err, relaying.ErrFenced) {
 			return err
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }
 
@@ -143,8 +143,7 @@ func (n *node) relayOnce(ctx context.Context, lane int, last int64) error {
 	return nil
 }
 
-// The broker dies while no commit is in hand. Killed within one, this broker doesn't keep what Kafka does: it writes no
-// mark for a transaction that its crash has aborted.
+// The broker dies while no commit is in hand.
 func TestFaultBrokerKilledBetweenCommits(t *testing.T) {
 	t.Parallel()
 	broker := embeddedtest.BrokerProcess(t, t.TempDir(), embeddedtest.Partitions(partitions))
@@ -168,6 +167,35 @@ func TestFaultBrokerKilledBetweenCommits(t *testing.T) {
 	}
 	r.wantPublished(5 * done)
 	r.wantBatches(0, done)
+}
+
+// The broker dies while no commit is in hand, and when it has all records of one and waits for its end.
+func TestFaultBrokerKilledBetweenAndWithinCommits(t *testing.T) {
+	if !kafkatest.Chosen() {
+		t.Skip("the embedded broker writes no mark for a transaction that its crash has aborted: make test-kafka runs it")
+	}
+	t.Parallel()
+	broker := embeddedtest.BrokerProcess(t, t.TempDir())
+	r := newLaneRigOn(t, broker.Addr())
+	n := r.node(func(c *kafka.LanesConfig) { c.CommitTimeout, c.TakeTimeout = 2*time.Second, 5*time.Second })
+	restart := func() {
+		if err := errors.Join(broker.Kill(), broker.Start()); err != nil {
+			t.Error(err)
+		}
+	}
+	last := int64(0)
+	for range rounds(2, 40) {
+		n.atEnd(func(*conn) bool { restart(); return true })
+		for range 2 {
+			last += 50
+			if err := n.relay(0, last); err != nil {
+				t.Fatal(err)
+			}
+			restart()
+		}
+	}
+	r.wantPublished(last)
+	r.wantBatches(0, last/5)
 }
 
 // Two nodes that both believe to have the lane take it from each other all the time.

@@ -34,7 +34,7 @@ type laneRig struct {
 
 func newLaneRig(t testing.TB) *laneRig {
 	t.Helper()
-	return newLaneRigOn(t, embeddedtest.Broker(t, embeddedtest.Partitions(partitions)))
+	return newLaneRigOn(t, embeddedtest.Broker(t))
 }
 
 func newLaneRigOn(t testing.TB, broker string) *laneRig {

@@ -26,7 +26,7 @@ func (l *Lanes) Take(ctx context.Context, log uuid.UUID, lane int) (relaying.Ses
 	if err != nil {
 		return nil, relaying.State{}, fmt.Errorf("take lane %d: %w", lane, laneError(ctx, err))
 	}
-	l.cfg.Logger.Info("kafka lane taken", "log", log, "lane", lane, "batches", state.Progress.Batches, "parked", len(state.Parked))
+	l.cfg.Logger.Debug("kafka lane taken", "log", log, "lane", lane, "batches", state.Progress.Batches, "parked", len(state.Parked))
 	return s, state, nil
 }
 

@@ -23,6 +23,46 @@ func TestTakeANewLane(t *testing.T) {
 	}
 }
 
+// A new broker knows none of the topics: that is no trouble, and nothing has to be tried again.
+func TestFirstStartIsQuiet(t *testing.T) {
+	t.Parallel()
+	r := newLaneRig(t)
+	n, rival := r.node(nil), r.node(nil)
+	type result struct {
+		s   relaying.Session
+		err error
+	}
+	results := make(chan result, 4)
+	for lane, on := range []*node{n, n, rival, rival} {
+		go func() {
+			s, _, err := on.Take(t.Context(), r.log, lane)
+			if err == nil {
+				err = s.Commit(t.Context(), r.batch(lane, 1, int64(lane+1), int64(lane+1)))
+			}
+			results <- result{s, err}
+		}()
+	}
+	for range 4 {
+		got := <-results
+		if got.err != nil {
+			t.Error(got.err)
+		}
+		if got.s != nil {
+			got.s.Close()
+		}
+	}
+	r.wantPublished(4)
+	for _, name := range []string{cursorTopic, topic} {
+		created := `msg="topic created" topic=` + name
+		if got := n.logs.count(created) + rival.logs.count(created); got != 1 {
+			t.Errorf("%d lines say that topic %s was created, want 1", got, name)
+		}
+	}
+	if got := n.logs.count("level=") + rival.logs.count("level="); got != 2 {
+		t.Errorf("%d lines logged, want 2: %q %q", got, n.logs.all, rival.logs.all)
+	}
+}
+
 func TestTakeReturnsWhatWasCommittedLast(t *testing.T) {
 	t.Parallel()
 	r := newLaneRig(t)
