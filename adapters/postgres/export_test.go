@@ -1,6 +1,10 @@
 package postgres
 
-import "github.com/tenon-go/tenon/application/relaying"
+import (
+	"context"
+
+	"github.com/tenon-go/tenon/application/relaying"
+)
 
 // The statements behind Read, for tests of their plans.
 const (
@@ -25,4 +29,13 @@ func (db *DB) Queued() int {
 	db.group.mu.Lock()
 	defer db.group.mu.Unlock()
 	return len(db.group.queue)
+}
+
+// LagSQL is the statement behind the lag of RelayDesk.Status.
+func LagSQL() string { return lagSQL(lanesOfRelay) }
+
+// LagUpTo returns the lag of lane 0, counted up to most.
+func LagUpTo(ctx context.Context, db *DB, most int) (relaying.Lag, error) {
+	l, err := NewRelayDesk(db).lagsUpTo(ctx, lanesOfRelay, most)
+	return l.of(0), err
 }
