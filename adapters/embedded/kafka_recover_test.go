@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
@@ -62,8 +60,7 @@ func relayUntilKilled(t *testing.T, broker *embeddedtest.Process, ids int) {
 	producers := make([]*kgo.Client, ids)
 	for i := range producers {
 		producers[i] = kafkaClient(t, broker.Addr(), kgo.TransactionalID("relay-"+strconv.Itoa(i)),
-			kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MetadataMinAge(50*time.Millisecond))
-		defer producers[i].Close()
+			kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MetadataMinAge(50*time.Millisecond), kgo.DisableClientMetrics())
 		if _, _, err := producers[i].ProducerID(ctx); err != nil {
 			t.Fatal(err)
 		}
@@ -76,9 +73,11 @@ func relayUntilKilled(t *testing.T, broker *embeddedtest.Process, ids int) {
 		if n == before {
 			go func() {
 				<-time.After(killAfter)
-				cancel2 := broker.Kill()
-				cancel()
-				killed <- cancel2
+				err := broker.Kill()
+				for _, cl := range producers { // an idempotent producer heeds no context while the broker is gone
+					cl.Close()
+				}
+				killed <- err
 			}()
 		}
 		size := 1 + rand.IntN(40)
@@ -166,45 +165,39 @@ func sequenceOf(t *testing.T, r *kgo.Record) int {
 	return seq
 }
 
-// readCommitted returns a topic's committed records up to its end, by partition and offset.
+// readCommitted returns a topic's committed records, by partition and offset. A last record outside of any
+// transaction tells the end of each partition, whatever the reader drops before.
 func readCommitted(t *testing.T, addr, topic string) []*kgo.Record {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
-	ends, err := admin(t, addr).ListEndOffsets(ctx, topic)
-	if err == nil {
-		err = ends.Error()
-	}
-	if errors.Is(err, kerr.UnknownTopicOrPartition) {
-		return nil
-	}
+	topics, err := admin(t, addr).ListTopics(ctx, topic)
 	if err != nil {
 		t.Fatal(err)
 	}
-	left, parts := make(map[int32]int64), make(map[int32]kgo.Offset)
-	ends.Each(func(o kadm.ListedOffset) {
-		if o.Offset > 0 {
-			left[o.Partition], parts[o.Partition] = o.Offset, kgo.NewOffset().AtStart()
-		}
-	})
-	if len(parts) == 0 {
-		return nil
-	}
-	cl := kafkaClient(t, addr, kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: parts}))
+	cl := kafkaClient(t, addr, kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeTopics(topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.DisableClientMetrics())
 	defer cl.Close()
+	left := make(map[int32]int64)
+	for p := range topics[topic].Partitions {
+		end := &kgo.Record{Topic: topic, Partition: p}
+		if err := cl.ProduceSync(ctx, end).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		left[p] = end.Offset
+	}
 	var got []*kgo.Record
-	// An aborted record is not delivered, but each of these logs ends with a marker.
 	for len(left) > 0 {
 		fetches := cl.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
 			t.Fatalf("read %s, left to read %v: %v", topic, left, err)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
-			if !r.Attrs.IsControl() {
+			if r.Value != nil {
 				got = append(got, r)
 			}
-			if r.Offset+1 >= left[r.Partition] {
+			if r.Offset >= left[r.Partition] {
 				delete(left, r.Partition)
 			}
 		})
@@ -214,4 +207,3 @@ func readCommitted(t *testing.T, addr, topic string) []*kgo.Record {
 	})
 	return got
 }
-

@@ -18,6 +18,7 @@ import (
 	_ "github.com/lib/pq"
 
 	"github.com/tenon-go/tenon/adapters/embedded"
+	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
 	"github.com/tenon-go/tenon/adapters/embedded/internal/child"
 )
 
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 	if dir, ok := os.LookupEnv(holderEnv); ok {
 		hold(dir)
 	}
-	m.Run()
+	embeddedtest.Main(m)
 	removeSeed()
 }
 
