@@ -17,7 +17,7 @@ func (c *commandLine) relay() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "relay",
 		Short: "See how far the relay to Kafka is, and decide about events that Kafka refuses",
-		Long: `The relay carries events from PostgreSQL to Kafka. With TENON_RELAY=lanes it divides them by key into lanes, which the nodes
+		Long: `The relay carries events from PostgreSQL to Kafka. With TENON_RELAY=exactly-once it divides them by key into lanes, which the nodes
 share. An event that Kafka refuses for good, such as one that is too large, parks its key: this and later events of the
 same aggregate are held back, so that their order stays right, and all others flow on. Somebody then changes what
 was wrong and retries, or gives the event up and skips it.

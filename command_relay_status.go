@@ -116,7 +116,7 @@ func (p *printedRelay) print(out io.Writer) error {
 	case p.Relay == "watermill":
 		fmt.Fprintln(out, `TENON_RELAY=watermill: one relay without lanes; its place is the row "relay" of tenon.cursors`)
 	case len(p.Lanes) == 0:
-		fmt.Fprintln(out, "no relay of lanes has run on this database yet: the first one makes the lanes (TENON_RELAY=lanes, role relay)")
+		fmt.Fprintln(out, "no relay of lanes has run on this database yet: the first one makes the lanes (TENON_RELAY=exactly-once, role relay)")
 	case p.ChangingTo != 0:
 		fmt.Fprintf(out, "%d lanes of layout %d, %d nodes; changing to %d lanes: %d have stopped, %d have ended\n",
 			len(p.Lanes), p.Epoch, p.Nodes, p.ChangingTo, p.ChangeHeld, p.ChangeEnded)

@@ -2,11 +2,14 @@ package tenon
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/tenon-go/tenon/adapters/kafka"
 	"github.com/tenon-go/tenon/adapters/postgres"
 	"github.com/tenon-go/tenon/adapters/relay"
 	"github.com/tenon-go/tenon/adapters/relay/lanes"
+	"github.com/tenon-go/tenon/application/eventlog"
 )
 
 // wireRelay makes the relay that the configuration asks for, if any.
@@ -34,14 +37,17 @@ func (a *App) wireLanes(w *wired, cfg kafka.Config) error {
 	if err != nil {
 		return err
 	}
+	figures := newLaneMetrics(postgres.NewRelayDesk(w.db).Status)
 	log, members, wake := postgres.NewLaneLog(w.db), postgres.NewRelayMembers(w.db), postgres.NewWake(w.db)
 	r, err := lanes.New(lanes.Config{
 		Log: log, Boundary: log, Target: target, Members: members, Layouts: members, Board: board, Wake: wake.Signal(), Poll: log.Changed,
-		Lanes: a.cfg.RelayLanes, Lease: a.cfg.RelayLease, StopTimeout: a.cfg.ShutdownTimeout, Logger: a.log,
+		Lanes: a.cfg.RelayLanes, Lease: a.cfg.RelayLease, StopTimeout: a.cfg.ShutdownTimeout, Logger: a.log, Observe: figures.observe,
 	})
 	if err != nil {
 		return err
 	}
+	figures.attach(r)
+	w.metrics.MustRegister(figures)
 	w.relay = newLoop("relay", func(ctx context.Context) error { return beside(ctx, r.Run, wake.Run) }, r.Health)
 	return nil
 }
@@ -82,8 +88,34 @@ func (a *App) wireWatermill(w *wired, cfg kafka.Config) error {
 		Subscriber: subscriber, Publisher: &topicMaker{Publisher: publisher, ensure: a.ensureTopic(w.admin)},
 		Failures: postgres.NewFailures(w.db), Logger: a.log, CloseTimeout: a.cfg.ShutdownTimeout,
 	})
-	w.relay = newLoop("relay", r.Run, r.Health)
+	w.relay = newLoop("relay", func(ctx context.Context) error {
+		if err := a.takeOver(ctx, postgres.NewRelayDesk(w.db)); err != nil || ctx.Err() != nil {
+			return err
+		}
+		return r.Run(ctx)
+	}, r.Health)
 	return nil
+}
+
+// takeOver lets the Watermill relay go on where an exactly-once relay stopped, if one ran on this log. While one still
+// runs it waits.
+func (a *App) takeOver(ctx context.Context, desk *postgres.RelayDesk) error {
+	for said := false; ; said = true {
+		err := desk.HandOver(ctx)
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return nil
+		case !errors.Is(err, eventlog.ErrUnavailable):
+			return err
+		case !said:
+			a.log.Warn("relay waits to go on where the exactly-once relay stops", "error", err)
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // ensureTopic returns a function that makes a topic with the configured partitions if it doesn't exist.

@@ -53,12 +53,12 @@ func (d *RelayDesk) handOver(ctx context.Context) error {
 	}
 	switch l := lanes[0]; {
 	case l.Next != 0:
-		return fmt.Errorf("%w: a change to %d lanes is under way; run TENON_RELAY=lanes until `tenon relay status` shows that it is done",
+		return fmt.Errorf("%w: a change to %d lanes is under way; run TENON_RELAY=exactly-once until `tenon relay status` shows that it is done",
 			relaying.ErrLanes, l.Next)
 	case l.Of != 1:
-		return fmt.Errorf("%w: there are %d lanes; with TENON_RELAY=lanes run `tenon relay lanes 1` and wait until it is done", relaying.ErrLanes, l.Of)
+		return fmt.Errorf("%w: there are %d lanes; with TENON_RELAY=exactly-once run `tenon relay lanes 1` and wait until it is done", relaying.ErrLanes, l.Of)
 	case l.Parked != 0:
-		return fmt.Errorf("%w: %d keys are parked; with TENON_RELAY=lanes run `tenon relay parked`, then retry or skip them", relaying.ErrLanes, l.Parked)
+		return fmt.Errorf("%w: %d keys are parked; with TENON_RELAY=exactly-once run `tenon relay parked`, then retry or skip them", relaying.ErrLanes, l.Parked)
 	}
 	if err := nobodyRelays(ctx, tx); err != nil {
 		return err
