@@ -123,10 +123,23 @@ func (r *laneRig) committed(topics ...string) []*kgo.Record {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(r.Context(), 30*time.Second)
 	defer cancel()
-	ends, err := kadm.NewClient(r.cl).ListCommittedOffsets(ctx, topics...)
-	if err != nil {
-		r.Fatal(err)
-	}
+	adm := kadm.NewClient(r.cl)
+	var ends kadm.ListedOffsets
+	applicationtest.Eventually(r, func() error { // a commit is answered before its marks are in all partitions
+		written, err := adm.ListEndOffsets(ctx, topics...)
+		if err != nil {
+			return err
+		}
+		if ends, err = adm.ListCommittedOffsets(ctx, topics...); err != nil {
+			return err
+		}
+		written.Each(func(o kadm.ListedOffset) {
+			if stable, _ := ends.Lookup(o.Topic, o.Partition); stable.Offset < o.Offset {
+				err = fmt.Errorf("partition %d of topic %s is undecided from offset %d to %d", o.Partition, o.Topic, stable.Offset, o.Offset)
+			}
+		})
+		return err
+	})
 	cl, err := kgo.NewClient(kgo.SeedBrokers(r.broker), kgo.ConsumeTopics(topics...), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.KeepControlRecords(), kgo.DisableClientMetrics(), kgo.FetchMaxWait(10*time.Millisecond))
 	if err != nil {

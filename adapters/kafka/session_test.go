@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tenon-go/tenon/adapters/kafka"
@@ -163,10 +164,17 @@ func TestTakeNoticesThatParkedKeysWereDeleted(t *testing.T) {
 	r.commit(s, r.batch(0, 2, 2, 2))
 	at := make(kadm.Offsets)
 	at.Add(kadm.Offset{Topic: cursorTopic, Partition: 0, At: 2})
-	if _, err := kadm.NewClient(r.cl).DeleteRecords(t.Context(), at); err != nil {
+	deleted, err := kadm.NewClient(r.cl).DeleteRecords(t.Context(), at)
+	if err == nil {
+		err = deleted.Error()
+	}
+	if errors.Is(err, kerr.PolicyViolation) {
+		t.Skip("Apache Kafka deletes nothing from a compacted topic when it is asked to")
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := n.Take(t.Context(), r.log, 0)
+	_, _, err = n.Take(t.Context(), r.log, 0)
 	wantPermanent(t, err, "0 parked keys", "speaks of 1", cursorTopic)
 }
 
