@@ -69,14 +69,14 @@ func TestRelayThatGoesOnInAWindowReadsBeyondIt(t *testing.T) {
 	db, broker := open(t, database(t)), embeddedtest.Broker(t)
 	appendEach(t, db, events("a", 1, 3)...)
 	target := &brief{}
-	single := func(cfg *lanes.Config) { cfg.BatchRecords, cfg.Poll = 1, nil }
-	o := options{change: single, wrap: func(to relaying.Target) relaying.Target { target.Target = to; return target }}
+	two := func(cfg *lanes.Config) { cfg.BatchRecords, cfg.Poll = 2, nil }
+	o := options{change: two, wrap: func(to relaying.Target) relaying.Target { target.Target = to; return target }}
 	end := run(t, must(newNode(db, broker, o))(t))
 	waitFor(t, "a second batch", func() bool { return target.commits.Load() > 1 })
 	if err := end(); err != nil {
 		t.Fatal(err)
 	}
 	appendEach(t, db, events("a", 4, 5)...)
-	run(t, must(newNode(db, broker, options{change: single}))(t))
+	run(t, must(newNode(db, broker, options{change: two}))(t))
 	waitPublished(t, broker, "a", 5)
 }
