@@ -75,7 +75,7 @@ func (t *laneTopics) batchLimit(name string) int32 {
 	if k := t.get(name); k != nil {
 		limit = int(k.batchBytes.Load())
 	}
-	return int32(min(max(limit+4, 512), maxBatchBytes)) //nolint:gosec // bounded
+	return int32(min(max(limit+4, 512), maxBatchBytes))
 }
 
 // ForTopic returns the topic's partitioner. Records of the cursor topic name their partition.

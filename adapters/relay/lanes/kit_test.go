@@ -79,7 +79,6 @@ type options struct {
 	kafka  kafka.LanesConfig
 	target relaying.Target                             // instead of Kafka
 	wrap   func(relaying.Target) relaying.Target       // around Kafka
-	board  func(relaying.Board) relaying.Board         // around PostgreSQL's
 	change func(cfg *lanes.Config)                     // at the end
 	watch  func(lane, records int, took time.Duration) // sees commits
 }

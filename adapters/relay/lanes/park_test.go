@@ -82,7 +82,7 @@ func TestSkippedMessageIsGivenUpAlone(t *testing.T) {
 	waitPublished(t, broker, "m", 8)
 	out := must(relaytest.Published(t.Context(), broker, relaytest.Topic))(t)
 	if len(out) != 8 {
-		t.Errorf("%d records are out, want 8", len(out))
+		t.Fatalf("%d records are out, want 8", len(out))
 	}
 	for i, r := range out {
 		if id := relaytest.Header(r, relaying.HeaderEventID); id != records[i+1].ID.String() {
