@@ -20,9 +20,9 @@
 -- 6 ms and 20 s (the view of 00011: 3 ms, 3 ms and 18 s). The large times of 16 lanes are those of compiling the query, see jit.
 CREATE OR REPLACE VIEW tenon.outbox AS
 WITH RECURSIVE shape AS (
-    SELECT i.id AS log, coalesce(p."of", 1) AS "of", p.epoch FROM tenon.log_identity i LEFT JOIN LATERAL (
-        SELECT "of", epoch FROM tenon.relay_progress WHERE log = i.id ORDER BY epoch DESC LIMIT 1) p ON true
-    LIMIT 1
+    SELECT i.id AS log, coalesce(p."of", 1) AS "of", p.epoch
+    FROM (SELECT id FROM tenon.log_identity LIMIT 1) i
+    LEFT JOIN LATERAL (SELECT "of", epoch FROM tenon.relay_progress WHERE log = i.id ORDER BY epoch DESC LIMIT 1) p ON true
 ), lanes AS MATERIALIZED (
     SELECT g.lane, coalesce(p.s1, f.s1, c.s1, '1:1:'::pg_snapshot) AS s1,
            CASE WHEN p.s1 IS NOT NULL THEN p.s2 WHEN f.s1 IS NULL THEN c.s2 END AS s2,
@@ -31,7 +31,7 @@ WITH RECURSIVE shape AS (
     JOIN generate_series(0, 63) g (lane) ON g.lane < y."of"
     LEFT JOIN tenon.relay_progress p ON p.log = y.log AND p.lane = g.lane AND p.epoch = y.epoch
     LEFT JOIN LATERAL (
-        SELECT split_part(final, '/', 3)::pg_snapshot AS s1 FROM tenon.relay_layout WHERE epoch < y.epoch AND final <> '') f ON true
+        SELECT split_part(final, '/', 3)::pg_snapshot AS s1 FROM tenon.relay_layout WHERE epoch < y.epoch AND final <> '' LIMIT 1) f ON true
     LEFT JOIN tenon.cursors c ON c.name = 'relay'
 ), relay AS MATERIALIZED ( -- one row, so that finding a record's lane is no join: lane n is at n + 1
     SELECT (SELECT log FROM shape) AS log, (SELECT "of" FROM shape) AS "of", array_agg(s1 ORDER BY lane) AS s1,
@@ -45,16 +45,20 @@ WITH RECURSIVE shape AS (
         SELECT tenant, aggregate_type FROM tenon.events
         WHERE (tenant, aggregate_type) > (k.tenant, k.aggregate_type) ORDER BY tenant, aggregate_type LIMIT 1
     ) next
-), history AS MATERIALIZED ( -- for each number of lanes that it tells of, where it begins in each lane: before that no look is worth it
+), begins AS ( -- the oldest span of each lane that the history tells of
+    (SELECT "of", lane, number, s1, s2, after_position FROM tenon.relay_spans
+     WHERE log = (SELECT log FROM shape) ORDER BY "of", lane, number LIMIT 1)
+    UNION ALL
+    SELECT next.* FROM begins b CROSS JOIN LATERAL (
+        SELECT s."of", s.lane, s.number, s.s1, s.s2, s.after_position FROM tenon.relay_spans s
+        WHERE s.log = (SELECT log FROM shape) AND (s."of", s.lane) > (b."of", b.lane) ORDER BY s."of", s.lane, s.number LIMIT 1
+    ) next
+), history AS MATERIALIZED ( -- a row for each number of lanes, by age: of a record before the beginning no look is worth it
     SELECT d."of", array_agg(b.s1 ORDER BY g.lane) AS s1, array_agg(b.s2 ORDER BY g.lane) AS s2,
            array_agg(b.after_position ORDER BY g.lane) AS after_position
-    FROM shape y
-    CROSS JOIN generate_series(1, 64) d ("of")
+    FROM (SELECT DISTINCT "of" FROM begins) d
     JOIN generate_series(0, 63) g (lane) ON g.lane < d."of"
-    LEFT JOIN LATERAL (
-        SELECT s.number, s.s1, s.s2, s.after_position FROM tenon.relay_spans s
-        WHERE s.log = y.log AND s."of" = d."of" AND s.lane = g.lane ORDER BY s.number LIMIT 1) b ON true
-    WHERE EXISTS (SELECT FROM tenon.relay_spans s WHERE s.log = y.log AND s."of" = d."of")
+    LEFT JOIN begins b ON b."of" = d."of" AND b.lane = g.lane
     GROUP BY d."of" ORDER BY min(b.number)
 ), group_history AS MATERIALIZED (
     SELECT b.s1, b.s2, b.after_position FROM (SELECT) one
@@ -84,15 +88,19 @@ LEFT JOIN tenon.relay_failures f ON f.position = e.position
 WHERE NOT pg_visible_in_snapshot(e.xid, r.s1[l.n])
   AND (r.s2[l.n] IS NULL OR e.position > r.position[l.n] OR NOT pg_visible_in_snapshot(e.xid, r.s2[l.n]))
 UNION ALL
-SELECT e.event_id, e.event_type, e.aggregate_type, e.aggregate_id, e.payload, e.recorded_at,
+SELECT e.event_id, e.event_type, p.aggregate_type, p.aggregate_id, e.payload, e.recorded_at,
        NULL, p.attempts, p.reason, e.topic, e.version, e.position, false
 FROM relay r
 JOIN tenon.relay_parked p ON p.log = r.log AND p.lane = ((p.bucket + 1) * r."of" - 1) / 1024
-JOIN kinds k ON k.aggregate_type = p.aggregate_type
-JOIN tenon.events e ON e.tenant = k.tenant AND e.aggregate_type = p.aggregate_type AND e.aggregate_id = p.aggregate_id
-                   AND e.position >= p.position
-WHERE pg_visible_in_snapshot(e.xid, r.s1[p.lane + 1])
-   OR (e.position <= r.position[p.lane + 1] AND pg_visible_in_snapshot(e.xid, r.s2[p.lane + 1]))
+CROSS JOIN LATERAL (
+    SELECT e.* FROM kinds k
+    JOIN tenon.events e ON e.tenant = k.tenant AND e.aggregate_type = p.aggregate_type AND e.aggregate_id = p.aggregate_id
+    WHERE k.aggregate_type = p.aggregate_type
+    OFFSET 0 -- never by position: that would read the log from the oldest parked key on
+) e
+WHERE e.position >= p.position
+  AND (pg_visible_in_snapshot(e.xid, r.s1[p.lane + 1])
+       OR (e.position <= r.position[p.lane + 1] AND pg_visible_in_snapshot(e.xid, r.s2[p.lane + 1])))
 UNION ALL
 SELECT e.event_id, e.event_type, e.aggregate_type, e.aggregate_id, e.payload, e.recorded_at,
        coalesce((
@@ -123,5 +131,5 @@ WHERE (pg_visible_in_snapshot(e.xid, r.s1[l.n])
        OR (e.position <= r.position[l.n] AND pg_visible_in_snapshot(e.xid, r.s2[l.n])))
   AND NOT EXISTS (
       SELECT FROM tenon.relay_parked p
-      WHERE p.log = r.log AND p.lane = l.n - 1 AND p.aggregate_type = e.aggregate_type AND p.aggregate_id = e.aggregate_id
+      WHERE p.log = (SELECT log FROM shape) AND p.lane = l.n - 1 AND p.aggregate_type = e.aggregate_type AND p.aggregate_id = e.aggregate_id
         AND p.position <= e.position);
