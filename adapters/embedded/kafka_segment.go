@@ -73,10 +73,11 @@ func (b batchHeader) indexEntry() []byte {
 	entry := make([]byte, indexEntry)
 	entry[0] = 1
 	binary.LittleEndian.PutUint32(entry[2:], b.leaderEpoch)
-	binary.LittleEndian.PutUint64(entry[6:], uint64(b.newest))
+	binary.LittleEndian.PutUint64(entry[6:], uint64(b.newest)) //nolint:gosec // the same bits
 	if b.transactional() && !b.control() {
 		entry[14] = 1
 	}
+	//nolint:gosec // the broker keeps the last byte
 	entry[1] = byte(crc32.Checksum(entry[2:], crc32.MakeTable(crc32.Castagnoli)))
 	return entry
 }
@@ -104,9 +105,9 @@ func readBatch(r io.Reader, buf *[]byte) (batchHeader, bool, error) {
 	b := batchHeader{
 		leaderEpoch: binary.BigEndian.Uint32(raw),
 		attributes:  binary.BigEndian.Uint16(raw[9:]),
-		newest:      int64(binary.BigEndian.Uint64(raw[23:])),
-		producer:    int64(binary.BigEndian.Uint64(raw[31:])),
-		epoch:       int16(binary.BigEndian.Uint16(raw[39:])),
+		newest:      int64(binary.BigEndian.Uint64(raw[23:])), //nolint:gosec // the same bits, as below
+		producer:    int64(binary.BigEndian.Uint64(raw[31:])), //nolint:gosec // as above
+		epoch:       int16(binary.BigEndian.Uint16(raw[39:])), //nolint:gosec // as above
 	}
 	if b.control() {
 		b.commit = commits(raw[batchFixed-batchPrefix:])

@@ -141,7 +141,7 @@ func (r *cursorReader) parked(ctx context.Context) ([]relaying.Parked, error) {
 	return list, err
 }
 
-// scan hands over the committed records with offsets from from to the one before to.
+// scan hands over the committed records with offsets in [from, to).
 func (r *cursorReader) scan(ctx context.Context, from, to int64, each func(*kgo.Record) error) error {
 	for from < to {
 		fetched, next, err := r.fetch(ctx, from)

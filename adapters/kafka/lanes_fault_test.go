@@ -108,7 +108,7 @@ func TestFaultNoGoroutineIsLeft(t *testing.T) {
 	applicationtest.Eventually(t, func() error {
 		stacks := make([]byte, 1<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
-		for _, stack := range strings.Split(string(stacks), "\n\n") {
+		for stack := range strings.SplitSeq(string(stacks), "\n\n") {
 			if strings.Contains(stack, "kafka.(*session)") || strings.Contains(stack, "kafka.(*transaction)") ||
 				strings.Contains(stack, "kafka.(*Lanes)") || strings.Contains(stack, "kafka.fence") {
 				return fmt.Errorf("left behind: %s", stack)

@@ -28,7 +28,7 @@ func newFakeRig(t testing.TB) (*laneRig, *kfake.Cluster) {
 	return newLaneRigOn(t, fake.ListenAddrs()[0]), fake
 }
 
-func wantRefused(t testing.TB, err error, cause error, want ...int) {
+func wantRefused(t testing.TB, err, cause error, want ...int) {
 	t.Helper()
 	refused, ok := errors.AsType[*relaying.RefusedError](err)
 	if !ok {

@@ -1,6 +1,7 @@
 package kafka_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -44,7 +45,7 @@ func TestCommitPublishesEventsAndMessages(t *testing.T) {
 			b := relaying.Batch{Progress: r.progress(0, 1), Records: []eventlog.Record{e, message}}
 			r.commit(s, b)
 			all := r.committed(topic)
-			slices.SortFunc(all, func(a, b *kgo.Record) int { return strings.Compare(string(b.Key), string(a.Key)) })
+			slices.SortFunc(all, func(a, b *kgo.Record) int { return bytes.Compare(b.Key, a.Key) })
 			var text strings.Builder
 			for i, got := range all {
 				fmt.Fprintf(&text, "key: %q\nvalue: %q\n", got.Key, got.Value)

@@ -77,6 +77,7 @@ func (r *Relay) take(ctx context.Context, a relaying.Assignment) error {
 // taken is a lane whose last word is known.
 type taken struct {
 	relaying.State
+
 	session relaying.Session
 }
 
