@@ -68,13 +68,15 @@ func (l *LaneLog) Read(ctx context.Context, q relaying.Query) (relaying.Page, er
 	if q.Within && !c.IsOpen() {
 		return relaying.Page{Next: q.After, Between: true}, nil
 	}
+	older := c.IsOpen()
 	if c, err = l.db.enter(ctx, c); err != nil {
 		return relaying.Page{}, changed(Wrap(ctx, err))
 	}
 	if c.IsEmpty() {
-		return relaying.Page{Next: c.Finished().Text(), Between: true}, nil
+		return relaying.Page{Next: c.Finished().Text(), More: older, Between: true}, nil
 	}
 	page, err := l.page(ctx, c, q)
+	page.More = page.More || older && err == nil // what was committed since that window opened
 	return page, Wrap(ctx, err)
 }
 

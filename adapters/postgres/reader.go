@@ -24,13 +24,16 @@ func (db *DB) Read(ctx context.Context, after eventlog.Cursor, limit int) (event
 	if err != nil {
 		return eventlog.Page{}, err
 	}
+	older := c.IsOpen()
 	if c, err = db.enter(ctx, c); err != nil {
 		return eventlog.Page{}, Wrap(ctx, err)
 	}
 	if c.IsEmpty() {
-		return eventlog.Page{Next: c.Finished().Text()}, nil
+		return eventlog.Page{Next: c.Finished().Text(), More: older}, nil
 	}
-	return db.page(ctx, c, limit)
+	page, err := db.page(ctx, c, limit)
+	page.More = page.More || older && err == nil // what was committed since that window opened
+	return page, err
 }
 
 // page asks for a record more than it returns, so that it knows when the window is finished.
