@@ -72,7 +72,7 @@ func All(r *rig.Rig, s Sizes) []measure.Case {
 	w := world{rig: r, sizes: s}
 	var all []measure.Case
 	for _, clients := range s.Clients {
-		all = append(all, w.appending(clients), w.grouped(clients))
+		all = append(all, w.appending(relational(), clients), w.appending(eventsAlone(), clients))
 	}
 	return append(all, w.relay(), w.latency(), w.mediator(), w.projection(), w.growth())
 }

@@ -49,7 +49,7 @@ func checkGoals(t *testing.T, c measure.Case) {
 	}
 }
 
-func record(key string, value string) *kgo.Record {
+func record(key, value string) *kgo.Record {
 	return &kgo.Record{Key: []byte(key), Value: []byte(value)}
 }
 

@@ -12,7 +12,7 @@ import (
 
 // flood lets clients run the unit again and again, records the rate, and compares what is stored with what was done; rows is
 // the number of state rows that a unit leaves.
-func (w world) flood(ctx context.Context, lap *measure.Lap, clients int, url string, rows int64, unit func(context.Context, int64) error) error {
+func (w world) flood(ctx context.Context, lap *measure.Lap, clients int, url string, rows int64, unit unit) error {
 	done, elapsed, err := flooded(ctx, clients, w.sizes.Append, unit)
 	if err != nil {
 		return err
@@ -33,7 +33,7 @@ type units struct {
 
 // flooded runs the unit by so many clients, each as fast as it can: first for a moment that doesn't count, while connections and
 // prepared statements are made, then for d. Units are numbered from 1.
-func flooded(ctx context.Context, clients int, d time.Duration, unit func(ctx context.Context, seq int64) error) (units, time.Duration, error) {
+func flooded(ctx context.Context, clients int, d time.Duration, unit unit) (units, time.Duration, error) {
 	var seq, done atomic.Int64
 	run := func(d time.Duration) (time.Duration, error) {
 		began := time.Now()

@@ -2,7 +2,9 @@ package cases
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"time"
 
@@ -80,13 +82,13 @@ func (w world) loop(lap *measure.Lap, send func(int) (int, error)) error {
 	began := time.Now()
 	for n := range w.sizes.Sends {
 		if got, err := send(n); err != nil || got != n+1 {
-			return fmt.Errorf("request %d: answer %d, %w", n, got, err)
+			return errors.Join(fmt.Errorf("request %d: answer %d, want %d", n, got, n+1), err)
 		}
 	}
 	elapsed := time.Since(began)
 	runtime.ReadMemStats(&after)
 	lap.Record("time", float64(elapsed.Nanoseconds())/float64(w.sizes.Sends))
 	// Whole ones: what the runtime itself allocates in the background is no request's.
-	lap.Record("allocations", float64((after.Mallocs-before.Mallocs)/uint64(w.sizes.Sends)))
+	lap.Record("allocations", math.Floor(float64(after.Mallocs-before.Mallocs)/float64(w.sizes.Sends)))
 	return nil
 }

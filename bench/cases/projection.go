@@ -34,7 +34,7 @@ func (w world) projection() measure.Case {
 		},
 		Goals: []measure.Goal{{
 			Metric: "rate", Of: projectionName, Against: handlerName, AtLeast: 25,
-			Unmet: "The table's inserts themselves: see the ratio to the limit, which does nothing else.",
+			Unmet: "Not profiled yet. With data in memory the peer's commits cost no disk, and the limit shows what is left to gain.",
 		}},
 	}
 }
@@ -133,6 +133,6 @@ func (w world) projected(ctx context.Context, lap *measure.Lap, url string, n in
 	if n < w.sizes.Projected {
 		return nil // the table's key keeps rows apart
 	}
-	return count(ctx, url, fmt.Sprintf(`SELECT count(*) FROM bench.seen WHERE seq BETWEEN 0 AND %d AND version = seq / %d + 1
-		AND length(text) = %d AND aggregate_id <> ''`, n-1, streams, len(text())), n)
+	return count(ctx, url, fmt.Sprintf(`SELECT count(*) FROM bench.seen CROSS JOIN LATERAL (SELECT seq AS n) AS number WHERE seq BETWEEN 0 AND %d AND version = seq / %d + 1
+		AND text = %s AND aggregate_id <> ''`, n-1, streams, textSQL), n)
 }

@@ -2,6 +2,7 @@ package cases
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/jmoiron/sqlx"
@@ -68,7 +69,7 @@ func bareLoop(ctx context.Context, db *sqlx.DB, cl *kgo.Client) error {
 			}
 			cl.Produce(ctx, r, func(_ *kgo.Record, err error) { first.set(err) })
 		}
-		if err := rows.Close(); err != nil {
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 			return err
 		}
 	}

@@ -22,7 +22,7 @@ const (
 func (w world) guideLoop() measure.Competitor {
 	return measure.Competitor{
 		Name: guideName, Role: measure.Peer,
-		Note: fmt.Sprintf("over %d events. SELECT 100 rows FOR UPDATE SKIP LOCKED, send each and wait (idempotent, acks=all, linger 5 ms), UPDATE "+
+		Note: fmt.Sprintf("over the first %d events. SELECT 100 rows FOR UPDATE SKIP LOCKED, send each and wait (idempotent, acks=all, linger 5 ms), UPDATE "+
 			"it, COMMIT. The guide then sleeps for a second; that sleep is left out here, although it alone allows no more than "+
 			"100 events/s.", w.sizes.GuideLoop),
 		Round: func(ctx context.Context, lap *measure.Lap) error {
@@ -113,8 +113,8 @@ func guideOutbox(n int64) rig.Source {
 				aggregate_id varchar(100) NOT NULL, payload text NOT NULL, created_at timestamptz NOT NULL, processed_at timestamptz,
 				retry_count int NOT NULL DEFAULT 0, error text)`,
 			`CREATE INDEX ON outbox_events (processed_at, created_at)`,
-			fmt.Sprintf(`INSERT INTO outbox_events SELECT gen_random_uuid(), '%s', '%s', 'a' || n %% %d, '{"seq":' || n || ',"text":"%s"}',
-				now() + n * interval '1 microsecond', NULL, 0, NULL FROM generate_series(0, %d) AS n`, eventType, thingType, streams, text(), n-1),
+			fmt.Sprintf(`INSERT INTO outbox_events SELECT gen_random_uuid(), '%s', '%s', 'a' || n %% %d, '{"seq":' || n || ',"text":"' || %s || '"}',
+				now() + n * interval '1 microsecond', NULL, 0, NULL FROM generate_series(0, %d) AS n`, eventType, thingType, streams, textSQL, n-1),
 		)
 	}}
 }

@@ -2,6 +2,9 @@ package cases
 
 import (
 	"context"
+	"crypto/md5" //nolint:gosec // PostgreSQL has it too
+	"encoding/hex"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -26,8 +29,19 @@ type happened struct {
 	Text string `json:"text"`
 }
 
-// text fills an event up to its size.
-func text() string { return strings.Repeat("x", 225) }
+// textPieces is how many pieces of 32 letters make the text of an event.
+const textPieces = 7
+
+// text fills event number seq up to its size, with what producers can't compress to nothing: sums of the number, as loadSQL makes
+// them.
+func text(seq int64) string {
+	var b strings.Builder
+	for i := range textPieces {
+		sum := md5.Sum([]byte(strconv.FormatInt(seq, 10) + "/" + strconv.Itoa(i))) //nolint:gosec // not for security
+		b.WriteString(hex.EncodeToString(sum[:]))
+	}
+	return b.String()
+}
 
 // thing is an aggregate with a row of its own, fact one of events alone.
 type (

@@ -65,7 +65,7 @@ func (t *filledTopic) fill(ctx context.Context) error {
 
 // published is event number seq as a relay publishes it.
 func published(seq int64) (*kgo.Record, error) {
-	payload, err := json.Marshal(happened{Seq: seq, Text: text()})
+	payload, err := json.Marshal(happened{Seq: seq, Text: text(seq)})
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
 )
 
 // Role says what a competitor is compared as.
@@ -59,14 +61,17 @@ type Case struct {
 	Goals       []Goal
 }
 
-// Lap is one round of one competitor. Not safe for concurrent use.
+// Lap is one round of one competitor. Record and Values are safe for concurrent use, Cleanup isn't.
 type Lap struct {
+	mu       sync.Mutex
 	values   map[string]float64
 	cleanups []func() error
 }
 
 // Record notes a metric of the case.
 func (l *Lap) Record(metric string, value float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.values == nil {
 		l.values = make(map[string]float64)
 	}
@@ -74,7 +79,11 @@ func (l *Lap) Record(metric string, value float64) {
 }
 
 // Values returns what was recorded, by metric.
-func (l *Lap) Values() map[string]float64 { return l.values }
+func (l *Lap) Values() map[string]float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.values)
+}
 
 // Cleanup adds what to do after the round, the last one first, whether it succeeded or not.
 func (l *Lap) Cleanup(f func() error) { l.cleanups = append(l.cleanups, f) }
@@ -90,10 +99,11 @@ func (c *Case) round(ctx context.Context, by *Competitor) (_ map[string]float64,
 	if err := by.Round(ctx, lap); err != nil {
 		return nil, err
 	}
+	values := lap.Values()
 	for _, m := range c.Metrics {
-		if v, ok := lap.values[m.Name]; !ok || v < 0 || v == 0 && !m.Exact {
+		if v, ok := values[m.Name]; !ok || v < 0 || v == 0 && !m.Exact {
 			return nil, fmt.Errorf("metric %s is %v, want a figure above 0", m.Name, v)
 		}
 	}
-	return lap.values, nil
+	return values, nil
 }

@@ -22,7 +22,8 @@ type Report struct {
 func (r *Report) Write(w io.Writer) error {
 	var b bytes.Buffer
 	b.WriteString("# Benchmarks\n\nWritten by `make bench`, never by hand. Each figure is the median of its rounds with the least and the greatest;\n" +
-		"a ratio is above 1 where a competitor does better than the peer or the limit. The peer is the first one of that role.\n\n")
+		"a ratio is above 1 where a competitor does better than the peer or the limit. The peer is the first one of that role.\n" +
+		"Unsteady: the rounds differ by more than half, as on a machine that does other things too; don't quote the figure.\n\n")
 	b.WriteString("| | |\n| --- | --- |\n")
 	for _, f := range r.Facts {
 		fmt.Fprintf(&b, "| %s | %s |\n", f.Name, f.Value)
@@ -52,16 +53,20 @@ func (r *Report) writeGoals(b *bytes.Buffer) {
 // goal returns a goal's line.
 func (t *Table) goal(g *Goal) string {
 	m := t.metric(g.Metric)
-	of := t.summary(g.Of, m).Median
+	own, other := t.summary(g.Of, m), t.summary(g.Against, m)
+	of := own.Median
 	var want, got string
 	var met bool
 	if g.Against == "" {
 		met = of <= g.AtMost
 		want, got = fmt.Sprintf("%s: %s at most %s %s", g.Of, m.Name, number(g.AtMost), m.Unit), number(of)+" "+m.Unit
 	} else {
-		x := ratio(m, of, t.summary(g.Against, m).Median)
+		x := ratio(m, of, other.Median)
 		met = x >= g.AtLeast
 		want, got = fmt.Sprintf("%s: at least %s x %s", g.Of, number(g.AtLeast), g.Against), number(x)+" x"
+	}
+	if own.unsteady() || other.unsteady() {
+		got += " (unsteady)"
 	}
 	if met {
 		return fmt.Sprintf("| %s | %s | %s | yes | |\n", t.Case.Name, want, got)
@@ -85,7 +90,7 @@ func (t *Table) write(b *bytes.Buffer) {
 		for _, m := range t.Case.Metrics {
 			s := t.summary(c.Name, m)
 			fmt.Fprintf(b, "| %s | %s | %s, %s | %s | %s | %s | %s | %s |\n", c.Name, c.Role, m.Name, m.Unit,
-				number(s.Median), number(s.Min), number(s.Max), t.against(Peer, c.Name, m), t.against(Limit, c.Name, m))
+				median(s), number(s.Min), number(s.Max), t.against(Peer, c.Name, m), t.against(Limit, c.Name, m))
 		}
 	}
 	var notes []string
@@ -110,6 +115,14 @@ func (t *Table) against(r Role, competitor string, m Metric) string {
 		return ""
 	}
 	return number(x) + " x"
+}
+
+// median shows the median, and that it is not to be relied on.
+func median(s Summary) string {
+	if s.unsteady() {
+		return number(s.Median) + " (unsteady)"
+	}
+	return number(s.Median)
 }
 
 // number shows three significant digits, or all before the point.

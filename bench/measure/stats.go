@@ -35,6 +35,12 @@ func Percentile(figures []float64, p float64) float64 {
 	return figures[min(max(rank, 1), len(figures))-1]
 }
 
+// steadySpread is how many times the least figure the greatest may be.
+const steadySpread = 1.5
+
+// unsteady reports whether the rounds differ so much that their median says more about the machine than about the work.
+func (s Summary) unsteady() bool { return s.Min > 0 && s.Max > steadySpread*s.Min }
+
 // ratio says how many times better a median is than another; 0 where that means nothing.
 func ratio(m Metric, of, against float64) float64 {
 	if of <= 0 || against <= 0 {

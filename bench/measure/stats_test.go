@@ -30,6 +30,18 @@ func TestSummarize(t *testing.T) {
 	}
 }
 
+func TestSummaryIsUnsteadyWhenRoundsDifferByMoreThanHalf(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		s    Summary
+		want bool
+	}{{Summary{12, 10, 15}, false}, {Summary{12, 10, 15.1}, true}, {Summary{5, 5, 5}, false}, {Summary{}, false}} {
+		if got := c.s.unsteady(); got != c.want {
+			t.Errorf("%v unsteady: %v, want %v", c.s, got, c.want)
+		}
+	}
+}
+
 func TestPercentileIsTheNearestRank(t *testing.T) {
 	t.Parallel()
 	hundred := make([]float64, 100)

@@ -85,8 +85,14 @@ func (r *Rig) Read(ctx context.Context, topic string, ends map[int32]int64, visi
 	return nil
 }
 
-// Until asks every few milliseconds until done says so. The error is its own, or says that ctx ended.
+// patience is how long anything may take that a round waits for: what is lost must end the run, not hold it up.
+const patience = 3 * time.Minute
+
+// Until asks every few milliseconds until done says so, for three minutes at most. The error is its own, or says what ended the
+// waiting.
 func Until(ctx context.Context, done func() (bool, error)) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not done within %v", patience))
+	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
