@@ -3,6 +3,7 @@ package embedded_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -37,6 +38,30 @@ func TestFaultHalfCommittedTransactionIsCommittedWhole(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A kill after recovery's broker was stopped: its snapshots hold for aborted what it committed.
+func TestFaultSnapshotOfTheRecoveryIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	broker := embeddedtest.BrokerProcess(t, dir, embeddedtest.Partitions(3))
+	cl := transactional(t, broker.Addr())
+	id, _, _ := cl.ProducerID(t.Context())
+	commit(t, cl, 0, 3)
+	if err := broker.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "kafka", "partitions", events+"-0", "snapshot.json")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	aborted := fmt.Sprintf(`{"aborted_txns":[{"producer_id":%d,"first_offset":0,"last_offset":1}],`, id)
+	if err := errors.Join(os.WriteFile(path, append([]byte(aborted), raw[1:]...), 0o600),
+		os.Remove(filepath.Join(dir, "kafka.clean")), broker.Start()); err != nil {
+		t.Fatal(err)
+	}
+	wantCommitted(t, broker.Addr(), 0, 3)
 }
 
 func TestFaultHalfAbortedTransactionIsAbortedWhole(t *testing.T) {
@@ -77,22 +102,27 @@ func TestFaultEarlierCommitDoesNotDecideAnOpenTransaction(t *testing.T) {
 // The producer has lived on: it must not hear that what was aborted is committed, nor commit a rest of it.
 func TestFaultProducerOfAnEndedTransactionIsFenced(t *testing.T) {
 	t.Parallel()
-	for starts := 1; starts <= 2; starts++ {
-		broker := embeddedtest.BrokerProcess(t, t.TempDir(), embeddedtest.Partitions(3))
-		cl := transactional(t, broker.Addr())
-		commit(t, cl, 0)
-		if err := errors.Join(broker.Stop(), broker.Start()); err != nil {
-			t.Fatal(err)
-		}
-		open(t, cl, 1)
-		for range starts {
+	for name, rest := range map[string][]int{"it commits": nil, "it writes more and commits": {2}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			broker := embeddedtest.BrokerProcess(t, t.TempDir(), embeddedtest.Partitions(3))
+			cl := transactional(t, broker.Addr())
+			commit(t, cl, 0)
+			if err := errors.Join(broker.Stop(), broker.Start()); err != nil {
+				t.Fatal(err)
+			}
+			open(t, cl, 1)
 			restart(t, broker)
-		}
-		err := cl.ProduceSync(t.Context(), record(events, 2, 2)).FirstErr()
-		if end := cl.EndTransaction(t.Context(), kgo.TryCommit); err == nil && end == nil {
-			t.Errorf("after %d starts the producer of a transaction that was aborted could commit", starts)
-		}
-		wantCommitted(t, broker.Addr(), 0)
+			restart(t, broker)
+			var err error
+			for _, n := range rest {
+				err = errors.Join(err, cl.ProduceSync(t.Context(), record(events, n%3, n)).FirstErr())
+			}
+			if err := errors.Join(err, cl.EndTransaction(t.Context(), kgo.TryCommit)); err == nil {
+				t.Error("a transaction that was aborted could be committed")
+			}
+			wantCommitted(t, broker.Addr(), 0)
+		})
 	}
 }
 
