@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
-	"github.com/tenon-go/tenon/adapters/embedded/kafkatest"
 	"github.com/tenon-go/tenon/adapters/postgres"
 	"github.com/tenon-go/tenon/adapters/relay/relaytest"
 	"github.com/tenon-go/tenon/application/eventlog"
@@ -127,9 +126,6 @@ func owner(t testing.TB, db *postgres.DB) string {
 }
 
 func TestFaultBrokerRestarted(t *testing.T) {
-	if !kafkatest.Chosen() {
-		t.Skip("the embedded broker, killed within a commit, keeps half of it: it writes a transaction's end marks one by one, and nothing restores the rest")
-	}
 	t.Parallel()
 	db := open(t, database(t))
 	broker := embeddedtest.BrokerProcess(t, t.TempDir())
