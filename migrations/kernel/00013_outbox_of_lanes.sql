@@ -15,9 +15,9 @@
 --                                                   that were sent before it have no time either; use NOT sent
 --   no condition                                    cost of the whole log, a look at the history for each record
 -- processed_at is the time at which the batch that held the record was confirmed; for one that was held back, the batch with
--- which its lane passed it. Measured with 1,000,000 records of 100,000 aggregates on two busy cores, for 1, 3 and 16 lanes:
--- 9 to 200 ms by aggregate_id, 9 to 160 ms for 300 unsent ones, 6 to 24 s for everything; where only a group reads, 7 ms,
--- 6 ms and 20 s (the view of 00011: 3 ms, 3 ms and 18 s). The large times of 16 lanes are those of compiling the query, see jit.
+-- which its lane passed it. Measured with 1,000,000 records of 100,000 aggregates on two busy cores,
+-- for 1, 3 and 16 lanes: about 12 ms by aggregate_id, up to 8 ms for 300 unsent ones; with 16 lanes, 80,000 spans and 100 parked
+-- keys up to 25 ms for either and 16 s for everything. Medians on a busy machine.
 CREATE OR REPLACE VIEW tenon.outbox AS
 WITH RECURSIVE shape AS (
     SELECT i.id AS log, coalesce(p."of", 1) AS "of", p.epoch
