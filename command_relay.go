@@ -22,11 +22,12 @@ share. An event that Kafka refuses for good, such as one that is too large, park
 same aggregate are held back, so that their order stays right, and all others flow on. Somebody then changes what
 was wrong and retries, or gives the event up and skips it.
 
-These commands read and write the database only. A relay that runs carries out what they ask.`,
+These commands read and write the database only, and a relay that runs carries out what they ask; but rebase writes the
+relay's progress in Kafka itself.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(c.relayStatus(), c.relayParked(), c.relayRetry(), c.relaySkip(), c.relayRequests(), c.relayLanes())
+	cmd.AddCommand(c.relayStatus(), c.relayParked(), c.relayRetry(), c.relaySkip(), c.relayRequests(), c.relayLanes(), c.relayRebase())
 	return cmd
 }
 

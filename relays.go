@@ -25,10 +25,7 @@ func (a *App) wireRelay(w *wired, cfg kafka.Config) error {
 
 // wireLanes makes the relay that commits records and progress in one Kafka transaction.
 func (a *App) wireLanes(w *wired, cfg kafka.Config) error {
-	target, err := kafka.NewLanes(cfg, kafka.LanesConfig{
-		CursorReplication: a.cfg.Replication, Partitions: a.cfg.Partitions, ReplicationFactor: a.cfg.Replication,
-		CloudEvents: a.cfg.CloudEvents != "", Source: a.cfg.CloudEvents,
-	})
+	target, err := kafka.NewLanes(cfg, lanesConfig(a.cfg))
 	if err != nil {
 		return err
 	}
@@ -50,6 +47,13 @@ func (a *App) wireLanes(w *wired, cfg kafka.Config) error {
 	w.metrics.MustRegister(figures)
 	w.relay = newLoop("relay", func(ctx context.Context) error { return beside(ctx, r.Run, wake.Run) }, r.Health)
 	return nil
+}
+
+func lanesConfig(cfg Config) kafka.LanesConfig {
+	return kafka.LanesConfig{
+		CursorReplication: cfg.Replication, Partitions: cfg.Partitions, ReplicationFactor: cfg.Replication,
+		CloudEvents: cfg.CloudEvents != "", Source: cfg.CloudEvents,
+	}
 }
 
 // beside runs main and a helper that ends with it, and returns main's error.

@@ -22,16 +22,12 @@ func (l *LaneLog) Changed(ctx context.Context, since string) (now string, change
 			return "", false, err
 		}
 	}
-	running := make(pq.StringArray, len(before.Running))
-	for i, xid := range before.Running {
-		running[i] = xidText(xid)
-	}
 	var row struct {
 		Current string `db:"current"`
 		Newest  uint64 `db:"newest"`
 		Late    bool   `db:"late"`
 	}
-	if err := l.db.pool.GetContext(ctx, &row, changedSQL, xidText(max(before.Xmax, 1)), running); err != nil {
+	if err := l.db.pool.GetContext(ctx, &row, changedSQL, xidText(max(before.Xmax, 1)), xidArray(before.Running)); err != nil {
 		return "", false, Wrap(ctx, err)
 	}
 	current, err := ParseSnapshot(row.Current)
@@ -42,4 +38,12 @@ func (l *LaneLog) Changed(ctx context.Context, since string) (now string, change
 		return "1:1:", true, nil // the database was set back: ask from the beginning
 	}
 	return current.Trim(before, row.Newest).String(), since == "" || row.Newest > 0 || row.Late, nil
+}
+
+func xidArray(xids []uint64) pq.StringArray {
+	texts := make(pq.StringArray, len(xids))
+	for i, xid := range xids {
+		texts[i] = xidText(xid)
+	}
+	return texts
 }

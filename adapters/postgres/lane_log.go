@@ -142,7 +142,7 @@ func changed(err error) error {
 	case errors.Is(err, ErrForeignCursor):
 		return fmt.Errorf("%w: %w; `tenon relay rebase` decides where the relay goes on", relaying.ErrLogChanged, err)
 	case errors.Is(err, errFromOtherServer):
-		return fmt.Errorf("%w: %w; `tenon log rebase` does it", relaying.ErrLogChanged, err)
+		return fmt.Errorf("%w: %w; %s", relaying.ErrLogChanged, err, restoreLog)
 	}
 	return err
 }

@@ -33,7 +33,7 @@ type evidence struct {
 // The ways out, see [relaying.ErrLogChanged].
 const (
 	rebaseRelay = "run `tenon relay rebase` to say where the relay goes on"
-	rebaseLog   = "run `tenon log rebase` to give the rows to this server"
+	restoreLog  = "restore it on the server that it came from, physically and not by a dump"
 )
 
 // Verify compares the log with what was known when p was stored, in one statement. A progress that names no log was
@@ -62,7 +62,7 @@ func (l *LaneLog) Verify(ctx context.Context, p relaying.Progress) error {
 	}
 	if found.Newest >= current.Xmax {
 		return fmt.Errorf("%w: it holds an event of transaction %d, but the server is at %d: the log was loaded from another server; %s",
-			relaying.ErrLogChanged, found.Newest, current.Xmax-1, rebaseLog)
+			relaying.ErrLogChanged, found.Newest, current.Xmax-1, restoreLog)
 	}
 	return nil
 }
