@@ -57,6 +57,9 @@ func NewRebase(cfg RebaseConfig) (*Rebase, error) {
 // Move makes every lane of the layout go on at the destination and returns their progress. Nothing is changed unless all
 // of them can: with ToCopy each needs a copy that goes with the log. When it fails half-way it can be done again.
 func (r *Rebase) Move(ctx context.Context, to Destination) ([]relaying.Progress, error) {
+	if to != ToCopy && to != ToNow && to != ToStart {
+		return nil, fmt.Errorf("go on at %q: want %s, %s or %s", to, ToCopy, ToNow, ToStart)
+	}
 	found, err := r.Look(ctx)
 	if err != nil {
 		return nil, err
@@ -75,7 +78,9 @@ func (r *Rebase) Move(ctx context.Context, to Destination) ([]relaying.Progress,
 	}
 	moved := make([]relaying.Progress, len(found))
 	for n := range moved {
-		err := r.again(ctx, func() (err error) { moved[n], err = r.move(ctx, n, to); return err })
+		var before attempt
+		err := r.again(ctx, func() error { return r.move(ctx, n, to, &before) })
+		moved[n] = before.to
 		if err != nil {
 			return nil, fmt.Errorf("move lane %d: %w", n, err)
 		}
@@ -99,37 +104,59 @@ func (r *Rebase) again(ctx context.Context, try func() error) error {
 	return err
 }
 
-// move takes a lane and stores where it goes on. The place is found after the lane was taken, when nobody else moves it.
-func (r *Rebase) move(ctx context.Context, n int, to Destination) (relaying.Progress, error) {
+// attempt is a move whose outcome isn't known, until the lane is taken again.
+type attempt struct {
+	to     relaying.Progress
+	parked []relaying.Parked
+	broken bool // nobody else could have moved the lane
+}
+
+// in reports whether the move was done: then the lane is where it was put, or a relay has gone on from there.
+func (a *attempt) in(f *LaneFinding) bool {
+	return a.to.Batches > 0 && (f.Progress == a.to || a.broken && f.Problem == nil)
+}
+
+// move takes a lane, stores where it goes on, and shows it. The place is found after the lane was taken, when nobody else
+// moves it. A second attempt doesn't move a lane again: now would be later, and pass over more.
+func (r *Rebase) move(ctx context.Context, n int, to Destination, a *attempt) error {
 	identity, err := r.cfg.Log.Identify(ctx)
 	if err != nil {
-		return relaying.Progress{}, err
+		return err
 	}
 	session, state, err := r.cfg.Target.Take(ctx, identity.Log, n)
 	if err != nil {
-		return relaying.Progress{}, err
+		return err
 	}
 	defer session.Close()
 	f, err := r.examine(ctx, identity, n, &state)
-	if err != nil {
-		return relaying.Progress{}, err
+	switch {
+	case err != nil:
+		return err
+	case to == ToCopy && f.Problem == nil && a.to.Batches == 0:
+		a.to = state.Progress
+		return nil
+	case !a.in(&f):
+		if err := r.put(ctx, identity, session, &state, &f, to, a); err != nil {
+			return err
+		}
 	}
-	if to == ToCopy && f.Problem == nil {
-		return state.Progress, nil
-	}
-	next, err := r.destination(ctx, &f, to)
+	report := relaying.Report{Node: r.cfg.Node, Progress: a.to, ParkedChanged: true, Parked: a.parked}
+	return r.cfg.Board.Report(ctx, []relaying.Report{report})
+}
+
+// put commits where the lane goes on.
+func (r *Rebase) put(
+	ctx context.Context, identity relaying.Identity, session relaying.Session, state *relaying.State, f *LaneFinding, to Destination, a *attempt,
+) error {
+	next, err := r.destination(ctx, f, to)
 	if err != nil {
-		return relaying.Progress{}, err
+		return err
 	}
 	next.Progress.Log, next.Progress.Timeline, next.Progress.Epoch = identity.Log, identity.Timeline, r.cfg.Layout.Epoch
-	next.Progress.Lane = r.lane(n)
+	next.Progress.Lane = r.lane(f.Lane)
 	next.Progress.Batches = max(state.Progress.Batches, f.copied.Progress.Batches) + 1
-	b := relaying.Batch{Progress: next.Progress, Park: next.Parked, Release: stale(state.Parked, next.Parked)}
-	if err := session.Commit(ctx, b); err != nil {
-		return relaying.Progress{}, err
-	}
-	report := relaying.Report{Node: r.cfg.Node, Progress: next.Progress, ParkedChanged: true, Parked: next.Parked}
-	return next.Progress, r.cfg.Board.Report(ctx, []relaying.Report{report})
+	*a = attempt{to: next.Progress, parked: next.Parked, broken: f.Problem != nil}
+	return session.Commit(ctx, relaying.Batch{Progress: next.Progress, Park: next.Parked, Release: stale(state.Parked, next.Parked)})
 }
 
 // destination returns the cursor, the last record and the parked keys.
@@ -147,8 +174,6 @@ func (r *Rebase) destination(ctx context.Context, f *LaneFinding, to Destination
 				next.Parked = append(next.Parked, k)
 			}
 		}
-	default:
-		err = fmt.Errorf("go on at %q: want %s, %s or %s", to, ToCopy, ToNow, ToStart)
 	}
 	if err != nil {
 		return next, err

@@ -127,4 +127,3 @@ func (r *Rebase) unfit(ctx context.Context, p relaying.Progress) error {
 	}
 	return r.cfg.Log.Verify(ctx, p)
 }
-

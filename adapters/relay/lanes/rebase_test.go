@@ -126,7 +126,9 @@ func TestRebaseToTheStart(t *testing.T) {
 	db, broker, _ := lostCursors(t)
 	move(t, db, broker, lanes.ToStart)
 	want := append(upTo(3), upTo(5)...)
-	waitFor(t, "the whole log again", func() bool { return cmp.Equal(want, versions(t, broker, "k0")) && cmp.Equal(want, versions(t, broker, "k7")) })
+	waitFor(t, "the whole log again", func() bool {
+		return cmp.Equal(want, versions(t, broker, "k0")) && cmp.Equal(want, versions(t, broker, "k7"))
+	})
 }
 
 func TestRebaseLookMovesNothing(t *testing.T) {
