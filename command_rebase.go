@@ -49,7 +49,8 @@ func (c *commandLine) relayRebase() *cobra.Command {
   start  at the beginning: every event is sent again.
 
 With now and start no key is parked any more. Without --yes nothing is moved: it prints what is wrong with each lane, and
-how many events each choice would send or pass over. Relays may run: they lose their lanes for a moment and go on.`,
+how many events each choice would send or pass over. Relays may run: one that refused goes on within seconds, one with
+which nothing is wrong at its next event.`,
 		Example: `  tenon relay rebase --to now --reason "backup of Monday restored, ticket 4711"
   tenon relay rebase --to now --reason "backup of Monday restored, ticket 4711" --yes`,
 		Args: func(cmd *cobra.Command, args []string) error {

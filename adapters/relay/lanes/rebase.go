@@ -38,7 +38,8 @@ type RebaseConfig struct {
 }
 
 // Rebase decides anew where lanes go on that a relay refuses to relay: the log or the progress isn't what it was. Relays
-// may run meanwhile: they are fenced, take their lanes again and go on from there. For one goroutine.
+// may run meanwhile: they are fenced, take their lanes again and go on from there, one that refused to within its RetryMax,
+// one that has nothing to send when the next record comes. For one goroutine.
 type Rebase struct{ cfg RebaseConfig }
 
 // NewRebase returns a rebase that has done nothing. The error names what is wrong with cfg.
