@@ -84,7 +84,7 @@ func (s *stage) commit(target relaying.Target, b relaying.Batch) {
 	}
 }
 
-func parkedAt(key string, reason string) relaying.Parked {
+func parkedAt(key, reason string) relaying.Parked {
 	return relaying.Parked{
 		Key: relaying.Key{AggregateType: "thing", AggregateID: key}, Position: 1, Event: uuid.NewSHA1(uuid.Nil, []byte(key)), Topic: relaytest.Topic,
 		Reason: reason, Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Attempts: 2,
