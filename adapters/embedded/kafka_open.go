@@ -71,16 +71,16 @@ func readPartition(dir string, commits map[int64]commitMark) (map[int64]openTail
 	}
 	tails := make(map[int64]openTail)
 	for _, base := range segments {
-		err := readSegment(dir, base, func(b batchHeader) {
+		err := readSegment(dir, base, func(b batch) {
 			switch {
 			case !b.transactional():
 			case !b.control():
-				newest := max(b.newest, tails[b.producer].newest)
-				tails[b.producer] = openTail{producer: b.producer, epoch: b.epoch, newest: newest}
+				newest := max(b.MaxTimestamp, tails[b.ProducerID].newest)
+				tails[b.ProducerID] = openTail{producer: b.ProducerID, epoch: b.ProducerEpoch, newest: newest}
 			default:
-				delete(tails, b.producer)
-				if last, ok := commits[b.producer]; b.commit && (!ok || later(b, last)) {
-					commits[b.producer] = commitMark{epoch: b.epoch, at: b.newest}
+				delete(tails, b.ProducerID)
+				if last, ok := commits[b.ProducerID]; b.commits() && (!ok || later(b, last)) {
+					commits[b.ProducerID] = commitMark{epoch: b.ProducerEpoch, at: b.MaxTimestamp}
 				}
 			}
 		})
@@ -91,8 +91,8 @@ func readPartition(dir string, commits map[int64]commitMark) (map[int64]openTail
 	return tails, nil
 }
 
-func later(b batchHeader, than commitMark) bool {
-	return b.epoch > than.epoch || b.epoch == than.epoch && b.newest > than.at
+func later(b batch, than commitMark) bool {
+	return b.ProducerEpoch > than.epoch || b.ProducerEpoch == than.epoch && b.MaxTimestamp > than.at
 }
 
 // segmentsOf returns the base offsets of a partition's segments in order.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -137,18 +138,32 @@ func TestFaultBatchMissingInTheIndexStaysInItsTransaction(t *testing.T) {
 		t.Fatal(err)
 	}
 	index := filepath.Join(dir, "kafka", "partitions", events+"-0", "0.idx")
-	info, err := os.Stat(index)
-	if err == nil {
-		err = os.Truncate(index, info.Size()-15)
-	}
-	if err := errors.Join(err, broker.Start()); err != nil {
+	whole, err := os.ReadFile(index)
+	if err != nil {
 		t.Fatal(err)
 	}
-	wantCommitted(t, broker.Addr(), 0)
-	open(t, transactional(t, broker.Addr()), 6)
-	restart(t, broker)
-	restart(t, broker)
-	wantCommitted(t, broker.Addr(), 0)
+	const entry = 15
+	for name, left := range map[string][]byte{
+		"the last":                  whole[:len(whole)-entry],
+		"one from an earlier start": append(slices.Clone(whole[:entry]), whole[2*entry:]...),
+	} {
+		if err := errors.Join(broker.Kill(), os.WriteFile(index, left, 0o600), broker.Start()); err != nil {
+			t.Fatal(err)
+		}
+		wantCommitted(t, broker.Addr(), 0)
+		if got, _ := os.ReadFile(index); len(got) < len(whole) || !bytes.Equal(flags(got[:len(whole)]), flags(whole)) {
+			t.Errorf("without %s the index is %x, want %x", name, flags(got), flags(whole))
+		}
+	}
+}
+
+// flags returns of each entry of an index whether its batch is of a transaction.
+func flags(index []byte) []byte {
+	var all []byte
+	for entry := range slices.Chunk(index, 15) {
+		all = append(all, entry[len(entry)-1])
+	}
+	return all
 }
 
 // The first stop keeps the transaction open for its producer; the kill after it ends it, though nothing was
