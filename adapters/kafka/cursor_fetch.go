@@ -39,9 +39,9 @@ func (r *cursorReader) fetch(ctx context.Context, from int64) (kgo.FetchPartitio
 		return none, 0, fetched.Err
 	case next > from:
 		return fetched, next, nil
-	case len(got.RecordBatches) == 0 && response.ThrottleMillis == 0 && got.LastStableOffset >= r.end:
-		return fetched, r.end, nil // compaction has left nothing up to there
 	}
+	// Something is there: compaction keeps a partition's newest batch. A busy broker may answer with nothing all the same, and
+	// who believed it would take the lane for a new one.
 	return none, 0, errNoProgress
 }
 

@@ -145,6 +145,9 @@ func (r *cursorReader) parked(ctx context.Context) ([]relaying.Parked, error) {
 func (r *cursorReader) scan(ctx context.Context, from, to int64, each func(*kgo.Record) error) error {
 	for from < to {
 		fetched, next, err := r.fetch(ctx, from)
+		if errors.Is(err, errNoProgress) && rest(ctx) {
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("read partition %d of topic %s at offset %d: %w", r.partition, r.topic, from, err)
 		}
@@ -160,5 +163,19 @@ func (r *cursorReader) scan(ctx context.Context, from, to int64, each func(*kgo.
 	}
 	return nil
 }
+
+// rest waits a little before the broker is asked again; false when ctx ended.
+func rest(ctx context.Context) bool {
+	timer := time.NewTimer(emptyPause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+const emptyPause = 20 * time.Millisecond
 
 var errNoProgress = fmt.Errorf("%w: the broker returned nothing", eventlog.ErrUnavailable)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -210,7 +211,7 @@ func TestErrorsOfTheBrokerAreClassified(t *testing.T) {
 		t.Run(tt.key.Name()+" "+tt.err.Message, func(t *testing.T) {
 			t.Parallel()
 			r, fake := newFakeRig(t)
-			n := r.node(func(c *kafka.LanesConfig) { hasty(c); c.TakeTimeout = c.CommitTimeout })
+			n := r.node(func(c *kafka.LanesConfig) { c.CommitTimeout, c.TakeTimeout = 10*time.Second, 10*time.Second })
 			fault := kfake.Fault{Keys: []kmsg.Key{tt.key}, Err: tt.err, Count: -1, TopLevel: tt.key != kmsg.Produce}
 			var err error
 			if tt.key == kmsg.InitProducerID {

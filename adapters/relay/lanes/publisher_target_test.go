@@ -33,7 +33,7 @@ func TestPublisherTargetConforms(t *testing.T) {
 		f, db, broker := fixtureParts(t, 2)
 		f.ExactlyOnce = false
 		f.NewRelay = func() relaying.Relay {
-			to := must(kafka.NewPublisher(kafka.Config{Brokers: []string{broker}}))(t)
+			to := must(kafka.NewPublisher(kafka.Config{Brokers: []string{broker}, Linger: -1}))(t)
 			target := must(lanes.NewPublisherTarget(to, postgres.NewRelayStore(db), 2*time.Second))(t)
 			return closing{must(newNode(db, broker, options{lanes: 2, target: target}))(t), to}
 		}
@@ -61,7 +61,7 @@ func (h *hanging) Publish(topic string, messages ...*message.Message) error {
 func TestPublisherThatHangsIsNotOvertaken(t *testing.T) {
 	t.Parallel()
 	db, broker := open(t, database(t)), embeddedtest.Broker(t)
-	to := must(kafka.NewPublisher(kafka.Config{Brokers: []string{broker}}))(t)
+	to := must(kafka.NewPublisher(kafka.Config{Brokers: []string{broker}, Linger: -1}))(t)
 	h := &hanging{Publisher: to, letGo: make(chan struct{})}
 	target := must(lanes.NewPublisherTarget(h, postgres.NewRelayStore(db), 50*time.Millisecond))(t)
 	n := must(newNode(db, broker, options{target: target}))(t)
