@@ -136,6 +136,9 @@ func startBroker(cfg KafkaConfig, preferred int) (*Kafka, error) {
 	}
 }
 
+// aYear in milliseconds.
+const aYear = "31536000000"
+
 func brokerOptions(cfg KafkaConfig, port int) []kfake.Opt {
 	opts := []kfake.Opt{
 		kfake.Ports(port),
@@ -143,7 +146,9 @@ func brokerOptions(cfg KafkaConfig, port int) []kfake.Opt {
 		kfake.WithLogger(brokerLogger{cfg.Logger}),
 	}
 	if cfg.DataDir != "" {
-		opts = append(opts, kfake.DataDir(cfg.DataDir))
+		// The broker compacts by removing a partition's files and writing them anew: a kill in between would lose the
+		// relay's cursors. Here nothing is compacted or expires.
+		opts = append(opts, kfake.DataDir(cfg.DataDir), kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": aYear}))
 	}
 	if cfg.SyncWrites {
 		opts = append(opts, kfake.SyncWrites())
