@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"syscall"
 	"testing"
 
 	"github.com/google/uuid"
@@ -100,14 +99,10 @@ func TestFaultRelayPausedBeyondItsLease(t *testing.T) {
 		for range rounds(2, 10) {
 			l.Passes(t, 50)
 			sleeper := children[owner(t, db)]
-			if err := sleeper.Process.Signal(syscall.SIGSTOP); err != nil {
-				t.Fatal(err)
-			}
+			pause(t, sleeper)
 			waitFor(t, "another owner", func() bool { return children[owner(t, db)] != sleeper })
 			l.Passes(t, 50)
-			if err := sleeper.Process.Signal(syscall.SIGCONT); err != nil {
-				t.Fatal(err)
-			}
+			resume(t, sleeper)
 		}
 	})
 	for _, c := range children {

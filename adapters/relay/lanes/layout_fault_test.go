@@ -5,7 +5,6 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
-	"syscall"
 	"testing"
 
 	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
@@ -108,15 +107,11 @@ func TestFaultNodeSleepsThroughAChangeOfLayout(t *testing.T) {
 		for _, lanes := range slices.Repeat([]int{3, 1}, rounds(1, 5)) {
 			l.Passes(t, 30)
 			sleeper := children[owner(t, db)]
-			if err := sleeper.Process.Signal(syscall.SIGSTOP); err != nil {
-				t.Fatal(err)
-			}
+			pause(t, sleeper)
 			change(t, db, lanes)
 			waitChanged(t, db, lanes)
 			l.Passes(t, 30)
-			if err := sleeper.Process.Signal(syscall.SIGCONT); err != nil {
-				t.Fatal(err)
-			}
+			resume(t, sleeper)
 			l.Passes(t, 30)
 		}
 	})
