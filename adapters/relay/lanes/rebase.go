@@ -93,7 +93,7 @@ func (r *Rebase) Move(ctx context.Context, to Destination) ([]relaying.Progress,
 func (r *Rebase) again(ctx context.Context, try func() error) error {
 	var between pause.Pause
 	var err error
-	for range 12 {
+	for range 60 {
 		if err = try(); !errors.Is(err, relaying.ErrFenced) && !errors.Is(err, eventlog.ErrUnavailable) {
 			return err
 		}
