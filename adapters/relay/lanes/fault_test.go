@@ -59,7 +59,7 @@ func TestFaultRelayKilled(t *testing.T) {
 	db := open(t, dsn)
 	var last *exec.Cmd
 	underLoad(t, db, broker, func(l *relaytest.Load) {
-		for range rounds(3, 40) {
+		for range rounds(3, 30) {
 			child := startChild(t, dsn, broker)
 			l.Passes(t, 60)
 			kill(t, child)
@@ -96,7 +96,7 @@ func TestFaultRelayPausedBeyondItsLease(t *testing.T) {
 		children[strconv.Itoa(c.Process.Pid)] = c
 	}
 	underLoad(t, db, broker, func(l *relaytest.Load) {
-		for range rounds(2, 10) {
+		for range rounds(2, 5) {
 			l.Passes(t, 50)
 			sleeper := children[owner(t, db)]
 			pause(t, sleeper)
@@ -127,7 +127,7 @@ func TestFaultBrokerRestarted(t *testing.T) {
 	n := must(newNode(db, broker.Addr(), options{lanes: 2}))(t)
 	run(t, n)
 	underLoad(t, db, broker.Addr(), func(l *relaytest.Load) {
-		for range rounds(2, 15) {
+		for range rounds(2, 8) {
 			waitFor(t, "good health", func() bool { return n.Health() == nil && n.Stats().Records > 0 })
 			l.Passes(t, 50)
 			if err := broker.Kill(); err != nil {
@@ -152,7 +152,7 @@ func TestFaultLogRestarted(t *testing.T) {
 	n := must(newNode(db, broker, options{lanes: 2}))(t)
 	run(t, n)
 	underLoad(t, db, broker, func(l *relaytest.Load) {
-		for range rounds(2, 15) {
+		for range rounds(2, 8) {
 			l.Passes(t, 50)
 			terminate(t, db)
 			l.Passes(t, 50)
