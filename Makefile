@@ -73,7 +73,7 @@ bench: postgres-check ## Measure side by side with the peers, write bench/RESULT
 	$(GO) -C bench run . $(if $(BROKERS),-brokers $(BROKERS)) $(ARGS)
 
 .PHONY: bench-smoke
-bench-smoke: postgres-check ## Test the benchmark program: every competitor once, at a tiny size
+bench-smoke: postgres-check ## Test the benchmark program: every competitor, at a tiny size
 	$(GO) -C bench test -count=1 -timeout $(TEST_TIMEOUT) ./...
 
 .PHONY: bench-go

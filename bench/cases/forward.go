@@ -39,7 +39,7 @@ func background(run func(ctx context.Context) error) starter {
 // Ends count the marks of transactions as well, so at the moment when they say n a few records may be missing: the rate is that
 // of the records which were there then, and the check waits for the rest.
 func (w world) forward(ctx context.Context, lap *measure.Lap, n int64, keyed bool, start starter) error {
-	if err := w.rig.Topic(ctx, topic, relayPartitions); err != nil {
+	if err := w.freshTopics(ctx); err != nil {
 		return err
 	}
 	failed, err := start(ctx, lap)
@@ -63,6 +63,18 @@ func (w world) forward(ctx context.Context, lap *measure.Lap, n int64, keyed boo
 		ends, sum, err = w.await(ctx, failed, sum+1)
 	}
 	return err
+}
+
+// progressTopic is where the exactly-once relay keeps how far it is.
+const progressTopic = "tenon.relay.cursors"
+
+// freshTopics makes the events' topic anew. The databases of all rounds are copies of one log with one identity: a relay that
+// finds the progress of an earlier round would rightly take everything for sent.
+func (w world) freshTopics(ctx context.Context) error {
+	if err := w.rig.DeleteTopic(ctx, progressTopic); err != nil {
+		return err
+	}
+	return w.rig.Topic(ctx, topic, relayPartitions)
 }
 
 // await waits until the ends of the topic sum up to at least so much.

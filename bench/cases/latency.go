@@ -83,7 +83,7 @@ func (w world) delayed(ctx context.Context, lap *measure.Lap, relay string) erro
 	if err != nil {
 		return err
 	}
-	if err := w.rig.Topic(ctx, topic, relayPartitions); err != nil {
+	if err := w.freshTopics(ctx); err != nil {
 		return err
 	}
 	j := newJourney(w.sizes.Rate, w.sizes.Latency)

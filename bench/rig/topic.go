@@ -13,8 +13,8 @@ import (
 
 // Topic makes an empty topic, in place of the one of that name if there is one.
 func (r *Rig) Topic(ctx context.Context, name string, partitions int32) error {
-	if _, err := r.admin.DeleteTopic(ctx, name); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
-		return fmt.Errorf("delete topic %s: %w", name, err)
+	if err := r.DeleteTopic(ctx, name); err != nil {
+		return err
 	}
 	// Kafka deletes in its own time.
 	return Until(ctx, func() (bool, error) {
@@ -24,6 +24,14 @@ func (r *Rig) Topic(ctx context.Context, name string, partitions int32) error {
 		}
 		return err == nil, err
 	})
+}
+
+// DeleteTopic deletes a topic if there is one.
+func (r *Rig) DeleteTopic(ctx context.Context, name string) error {
+	if _, err := r.admin.DeleteTopic(ctx, name); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return fmt.Errorf("delete topic %s: %w", name, err)
+	}
+	return nil
 }
 
 // Ends returns how far a read_committed consumer can read each partition of a topic, and the sum: the number of records, and
