@@ -124,6 +124,7 @@ func troubled(t *testing.T, db *postgres.DB, rounds int, trouble func(round int)
 				case err == nil && len(records) == 3:
 					heads[shared]++
 				case kindOfAnswer(err) == "":
+					t.Errorf("caller left: %v", err) // or only its silence would show
 					return err
 				}
 			}
@@ -183,6 +184,10 @@ func TestTortureGroupBesideTransactions(t *testing.T) {
 		}
 		if err == nil {
 			err = tx.Commit(ctx)
+		}
+		// A guard that met a conflict still holds its lock.
+		if rollback := tx.Rollback(); rollback != nil {
+			t.Error(rollback)
 		}
 		if err != nil && !errors.Is(err, domain.ErrConflict) && !errors.Is(err, eventlog.ErrTransient) {
 			t.Error(err)

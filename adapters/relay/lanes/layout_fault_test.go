@@ -1,6 +1,7 @@
 package lanes_test
 
 import (
+	"context"
 	"math/rand/v2"
 	"os/exec"
 	"slices"
@@ -30,7 +31,25 @@ func changed(t testing.TB, db *postgres.DB, lanes int) bool {
 
 func waitChanged(t testing.TB, db *postgres.DB, lanes int) {
 	t.Helper()
+	defer func() {
+		if t.Failed() {
+			t.Log(stuckAt(t, db))
+		}
+	}()
 	waitFor(t, strconv.Itoa(lanes)+" lanes", func() bool { return changed(t, db, lanes) })
+}
+
+// stuckAt says how far a change of layout is: what each lane still owes.
+func stuckAt(t testing.TB, db *postgres.DB) (state string) {
+	t.Helper()
+	err := db.Pool().QueryRowContext(context.WithoutCancel(t.Context()), `SELECT jsonb_pretty(jsonb_build_object('now', clock_timestamp(),
+		'layout', (SELECT to_jsonb(y) FROM tenon.relay_layout y),
+		'nodes', (SELECT jsonb_agg(n) FROM tenon.relay_nodes n),
+		'lanes', (SELECT jsonb_agg(l ORDER BY l.epoch, l.lane) FROM tenon.relay_lanes l)))`).Scan(&state)
+	if err != nil {
+		return err.Error()
+	}
+	return state
 }
 
 func TestFaultLayoutChangesUnderLoad(t *testing.T) {
