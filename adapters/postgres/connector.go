@@ -43,14 +43,16 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 
 // prepareSession refuses a standby, whose snapshots list no running transactions, so that a reader would lose events.
 // It undoes synchronous_commit=off: an event that readers have seen must survive a crash. A stronger setting than on
-// stays.
+// stays. Where nothing bounds how long a transaction may be idle, it does, see [idleFallback].
 func prepareSession(ctx context.Context, inner driver.QueryerContext) error {
 	rows, err := inner.QueryContext(ctx, `SELECT pg_is_in_recovery()::text, current_setting('server_version_num'),
-		CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END`, nil)
+		CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END,
+		CASE WHEN current_setting('idle_in_transaction_session_timeout') = '0'
+			THEN set_config('idle_in_transaction_session_timeout', '`+idleFallback+`', false) END`, nil)
 	if err != nil {
 		return fmt.Errorf("check the server: %w", err)
 	}
-	values := make([]driver.Value, 3)
+	values := make([]driver.Value, 4)
 	if err := errors.Join(rows.Next(values), rows.Close()); err != nil {
 		return fmt.Errorf("check the server: %w", err)
 	}

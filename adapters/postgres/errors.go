@@ -57,8 +57,9 @@ func kindOfCode(code pqerror.Code) error {
 	case pqerror.TRSerializationFailure, pqerror.TRDeadlockDetected, pqerror.LockNotAvailable:
 		return eventlog.ErrTransient
 	case pqerror.AdminShutdown, pqerror.CrashShutdown, pqerror.CannotConnectNow, pqerror.DatabaseDropped, pqerror.IdleSessionTimeout,
-		pqerror.QueryCanceled,          // by statement_timeout or an operator: callers under a context look at that first
-		pqerror.ReadOnlySQLTransaction: // the primary is being changed over
+		pqerror.IdleInTransactionSessionTimeout, // this process was stopped or cut off meanwhile
+		pqerror.QueryCanceled,                   // by statement_timeout or an operator: callers under a context look at that first
+		pqerror.ReadOnlySQLTransaction:          // the primary is being changed over
 		return eventlog.ErrUnavailable
 	}
 	switch code.Class() {

@@ -156,6 +156,7 @@ func TestWrap(t *testing.T) {
 		"serialization":       {&pq.Error{Code: "40001"}, eventlog.ErrTransient},
 		"deadlock":            {&pq.Error{Code: "40P01"}, eventlog.ErrTransient},
 		"lock timeout":        {&pq.Error{Code: "55P03"}, eventlog.ErrTransient},
+		"stopped too long":    {&pq.Error{Code: "25P03"}, eventlog.ErrUnavailable},
 		"constraint":          {&pq.Error{Code: "23514"}, nil},
 		"caller's own ending": {context.DeadlineExceeded, nil},
 	} {

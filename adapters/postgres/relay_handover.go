@@ -29,7 +29,7 @@ func (d *RelayDesk) HandOver(ctx context.Context) error {
 }
 
 func (d *RelayDesk) handOver(ctx context.Context) error {
-	tx, err := d.db.pool.BeginTxx(ctx, nil)
+	tx, err := d.db.beginStatements(ctx)
 	if err != nil {
 		return err
 	}

@@ -119,7 +119,7 @@ func (b *RelayBoard) report(ctx context.Context, reports []relaying.Report) erro
 // reportParked also replaces the parked keys of lanes whose progress was stored. Their rows in tenon.relay_progress stay
 // locked until both are done, so that the keys are those of the progress.
 func (b *RelayBoard) reportParked(ctx context.Context, reports []relaying.Report, lanes, spans string) error {
-	tx, err := b.db.pool.BeginTxx(ctx, nil)
+	tx, err := b.db.beginStatements(ctx)
 	if err != nil {
 		return err
 	}

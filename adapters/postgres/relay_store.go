@@ -85,7 +85,7 @@ func (s *RelayStore) save(ctx context.Context, b *relaying.Batch) error {
 	if len(b.Park)+len(b.Release) == 0 {
 		return saveLane(ctx, s.db.pool, row)
 	}
-	tx, err := s.db.pool.BeginTxx(ctx, nil)
+	tx, err := s.db.beginStatements(ctx)
 	if err != nil {
 		return err
 	}
