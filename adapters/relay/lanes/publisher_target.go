@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -15,7 +16,8 @@ import (
 	"github.com/tenon-go/tenon/application/relaying"
 )
 
-// publishTogether bounds how many messages go into one call of the publisher.
+// publishTogether bounds how many messages go into one call of the publisher. A call that isn't back in time halves it for
+// its lane, so that a slow publisher gets through a batch, call by call; it grows again slowly, from batch to batch.
 const publishTogether = 100
 
 // PublisherTarget publishes to any Watermill publisher and keeps progress in a store: at least once. Of a batch that fails
@@ -27,7 +29,35 @@ type PublisherTarget struct {
 	limit time.Duration
 
 	mu    sync.Mutex
-	lanes map[int]*bounded.Publisher // a publish that hangs holds its lane up, whoever takes it here, and no other
+	lanes map[int]*lanePublisher // a publish that hangs holds its lane up, whoever takes it here, and no other
+}
+
+// lanePublisher is a lane's way to the publisher.
+type lanePublisher struct {
+	*bounded.Publisher
+
+	together atomic.Int64 // messages in the next call
+}
+
+func newLanePublisher(to message.Publisher, limit time.Duration) *lanePublisher {
+	l := &lanePublisher{Publisher: bounded.New(to, limit)}
+	l.together.Store(publishTogether)
+	return l
+}
+
+// Publish implements message.Publisher.
+func (l *lanePublisher) Publish(topic string, messages ...*message.Message) error {
+	err := l.Publisher.Publish(topic, messages...)
+	if errors.Is(err, context.DeadlineExceeded) {
+		l.together.Store(max(l.together.Load()/2, 1))
+	}
+	return err
+}
+
+// grow lets calls be larger after a batch that got through.
+func (l *lanePublisher) grow() {
+	n := l.together.Load()
+	l.together.Store(min(n+n/8+1, publishTogether))
 }
 
 var _ relaying.Target = (*PublisherTarget)(nil)
@@ -41,7 +71,7 @@ func NewPublisherTarget(to message.Publisher, store relaying.Store, limit time.D
 	if limit == 0 {
 		limit = 20 * time.Second
 	}
-	return &PublisherTarget{to: to, store: store, limit: limit, lanes: make(map[int]*bounded.Publisher)}, nil
+	return &PublisherTarget{to: to, store: store, limit: limit, lanes: make(map[int]*lanePublisher)}, nil
 }
 
 // Take returns what the store knows. It fences nobody: of two who carry one lane the second to store a batch is told.
@@ -53,7 +83,7 @@ func (p *PublisherTarget) Take(ctx context.Context, log uuid.UUID, lane int) (re
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.lanes[lane] == nil {
-		p.lanes[lane] = bounded.New(p.to, p.limit)
+		p.lanes[lane] = newLanePublisher(p.to, p.limit)
 	}
 	s := &publishing{to: p.lanes[lane], store: p.store}
 	s.ctx, s.end = context.WithCancelCause(context.Background())
@@ -64,7 +94,7 @@ var errPublishingEnded = errors.New("session is closed")
 
 // publishing is one taking of a lane.
 type publishing struct {
-	to    *bounded.Publisher
+	to    *lanePublisher
 	store relaying.Store
 	ctx   context.Context // ends with the session; its cause says why
 	end   context.CancelCauseFunc
@@ -87,8 +117,10 @@ func (s *publishing) Commit(ctx context.Context, b relaying.Batch) error {
 	if err != nil {
 		err = fmt.Errorf("commit batch %d of lane %d: %w", b.Progress.Batches, b.Progress.Lane.Number, err)
 		s.end(err)
+		return err
 	}
-	return err
+	s.to.grow()
+	return nil
 }
 
 // publish sends runs of records that go to one topic together.
@@ -96,7 +128,7 @@ func (s *publishing) publish(ctx context.Context, records []eventlog.Record) err
 	for first := 0; first < len(records); {
 		topic := records[first].Topic
 		var messages []*message.Message
-		for i := first; i < len(records) && records[i].Topic == topic && len(messages) < publishTogether; i++ {
+		for i := first; i < len(records) && records[i].Topic == topic && len(messages) < int(s.to.together.Load()); i++ {
 			messages = append(messages, messageOf(ctx, &records[i]))
 		}
 		if err := s.to.Publish(topic, messages...); err != nil {

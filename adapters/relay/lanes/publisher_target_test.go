@@ -3,11 +3,13 @@ package lanes_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
 	"github.com/tenon-go/tenon/adapters/kafka"
@@ -93,4 +95,32 @@ func newest(t testing.TB, db *postgres.DB) (id string) {
 		t.Fatal(err)
 	}
 	return id
+}
+
+// slow is a publisher that takes its time for each message.
+type slow struct{ message.Publisher }
+
+// Publish implements message.Publisher.
+func (s slow) Publish(topic string, messages ...*message.Message) error {
+	time.Sleep(time.Duration(len(messages)) * 10 * time.Millisecond)
+	return s.Publisher.Publish(topic, messages...)
+}
+
+func TestPublisherThatIsSlowGetsThrough(t *testing.T) {
+	t.Parallel()
+	db, broker := open(t, database(t)), embeddedtest.Broker(t)
+	to := must(kafka.NewPublisher(kafka.Config{Brokers: []string{broker}, Linger: -1}))(t)
+	target := must(lanes.NewPublisherTarget(slow{to}, postgres.NewRelayStore(db), 50*time.Millisecond))(t)
+	n := must(newNode(db, broker, options{target: target}))(t)
+	appendEach(t, db, events("a", 1, 150)...)
+	end := run(t, n)
+	last := newest(t, db)
+	waitFor(t, "the last record", func() bool {
+		return slices.ContainsFunc(must(relaytest.Published(t.Context(), broker, relaytest.Topic))(t), func(r *kgo.Record) bool {
+			return relaytest.Header(r, relaying.HeaderEventID) == last
+		})
+	})
+	if err := errors.Join(end(), to.Close()); err != nil {
+		t.Error(err)
+	}
 }
