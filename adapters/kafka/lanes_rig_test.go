@@ -72,7 +72,7 @@ func (r *laneRig) node(change func(*kafka.LanesConfig)) *node {
 }
 
 // hasty gives up soon.
-func hasty(c *kafka.LanesConfig) { c.CommitTimeout = 300 * time.Millisecond }
+func hasty(c *kafka.LanesConfig) { c.CommitTimeout = time.Second }
 
 func (n *node) take(lane int) (relaying.Session, relaying.State) {
 	n.rig.Helper()
