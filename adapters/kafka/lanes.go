@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -27,10 +28,12 @@ type Lanes struct {
 	lanes  LanesConfig
 	admin  *Admin
 	topics *laneTopics
+	reach  *relaying.Reach
 
 	mu        sync.Mutex
 	closed    bool
-	cursorsOK bool // the cursor topic was checked
+	stopProbe context.CancelFunc // nil before the first session
+	cursorsOK bool               // the cursor topic was checked
 	sessions  map[*session]bool
 
 	background sync.WaitGroup // clients that are being closed
@@ -52,6 +55,7 @@ func NewLanes(cfg Config, lc LanesConfig) (*Lanes, error) {
 	admin := &Admin{cl: cl}
 	return &Lanes{
 		cfg: cfg, lanes: lc, admin: admin, topics: newLaneTopics(cfg.Logger, admin, lc), sessions: make(map[*session]bool),
+		reach: relaying.NewReach("Kafka", laneSilence, cfg.Logger, cfg.Now),
 	}, nil
 }
 
@@ -63,6 +67,9 @@ func (l *Lanes) Topics() []TopicStatus { return l.topics.status() }
 func (l *Lanes) Close() {
 	l.mu.Lock()
 	l.closed = true
+	if l.stopProbe != nil {
+		l.stopProbe()
+	}
 	open := make([]*session, 0, len(l.sessions))
 	for s := range l.sessions {
 		open = append(open, s)
@@ -112,6 +119,11 @@ func (l *Lanes) open(log uuid.UUID, lane int) (*session, error) {
 		return nil, errLanesClosed
 	}
 	l.sessions[s] = true
+	if l.stopProbe == nil {
+		var probing context.Context
+		probing, l.stopProbe = context.WithCancel(context.Background())
+		l.background.Go(func() { l.probe(probing) })
+	}
 	return s, nil
 }
 

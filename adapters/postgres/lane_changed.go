@@ -27,8 +27,10 @@ func (l *LaneLog) Changed(ctx context.Context, since string) (now string, change
 		Newest  uint64 `db:"newest"`
 		Late    bool   `db:"late"`
 	}
-	if err := l.db.pool.GetContext(ctx, &row, changedSQL, xidText(max(before.Xmax, 1)), xidArray(before.Running)); err != nil {
-		return "", false, Wrap(ctx, err)
+	err = Wrap(ctx, l.db.pool.GetContext(ctx, &row, changedSQL, xidText(max(before.Xmax, 1)), xidArray(before.Running)))
+	l.note(err)
+	if err != nil {
+		return "", false, err
 	}
 	current, err := ParseSnapshot(row.Current)
 	if err != nil {

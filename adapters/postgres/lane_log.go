@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -20,6 +21,8 @@ type LaneLog struct {
 	// growth is how many times larger payloads were lately than they are stored, as the bits of a float64. It keeps the
 	// server from sending, and the client from dropping, much more than a page may hold.
 	growth atomic.Uint64
+
+	reach *relaying.Reach
 }
 
 var (
@@ -29,7 +32,7 @@ var (
 
 // NewLaneLog returns the relay's view of db's log.
 func NewLaneLog(db *DB) *LaneLog {
-	l := &LaneLog{db: db}
+	l := &LaneLog{db: db, reach: relaying.NewReach("PostgreSQL", logSilence, db.logger, time.Now)}
 	l.growth.Store(math.Float64bits(1))
 	return l
 }

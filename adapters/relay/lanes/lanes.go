@@ -13,7 +13,6 @@ package lanes
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -46,12 +45,12 @@ func New(cfg Config) (*Relay, error) {
 	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("relay: %w", err)
 	}
-	return &Relay{
-		cfg: cfg, workers: make(map[int]*worker), leaving: make(map[int]*worker), beatNow: make(chan struct{}, 1),
-		trouble:  newTrouble(cfg.Logger, "relay can't agree with other nodes on lanes", "relay agrees on lanes again"),
-		changing: newTrouble(cfg.Logger, "relay can't change the number of lanes, goes on trying", "relay goes on to change the number of lanes"),
-		reporter: newReporter(cfg),
-	}, nil
+	r := &Relay{
+		cfg: cfg, workers: make(map[int]*worker), leaving: make(map[int]*worker), beatNow: make(chan struct{}, 1), reporter: newReporter(cfg),
+	}
+	r.trouble = r.newTrouble(cfg.Logger, "relay can't agree with other nodes on lanes", "relay agrees on lanes again")
+	r.changing = r.newTrouble(cfg.Logger, "relay can't change the number of lanes, goes on trying", "relay goes on to change the number of lanes")
+	return r, nil
 }
 
 // Run relays until ctx ends, lets the batches in hand finish within StopTimeout, gives the lanes back and returns nil. It
@@ -80,18 +79,8 @@ func (r *Relay) leave(ctx context.Context) {
 	}
 }
 
-// Health returns nil while records flow or there are none, else what is wrong and since when, for each lane.
-func (r *Relay) Health() error {
-	errs := []error{r.trouble.health(), r.changing.health()}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, w := range r.workers {
-		if err := w.trouble.health(); err != nil {
-			errs = append(errs, fmt.Errorf("lane %d of %d: %w", w.lane.Number, w.lane.Of, err))
-		}
-	}
-	return errors.Join(errs...)
-}
+// pollLimit bounds one question whether there is anything new.
+const pollLimit = 5 * time.Second
 
 // poll is the net below the signals: it asks now and then whether anything was committed that nobody told about.
 func (r *Relay) poll(ctx context.Context) {
@@ -107,7 +96,9 @@ func (r *Relay) poll(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		now, changed, err := r.cfg.Poll(ctx, known)
+		asking, cancel := context.WithTimeout(ctx, pollLimit)
+		now, changed, err := r.cfg.Poll(asking, known)
+		cancel()
 		if err != nil {
 			continue // the lanes notice an outage themselves
 		}

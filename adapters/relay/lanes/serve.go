@@ -193,7 +193,10 @@ func (t *tenure) commit(ctx context.Context, b relaying.Batch) error {
 	limited, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(t.relay.cfg.StopTimeout, cancel) })()
-	if err := t.session.Commit(limited, b); err != nil {
+	t.commits.Store(began.UnixNano())
+	err := t.session.Commit(limited, b)
+	t.commits.Store(0)
+	if err != nil {
 		return t.learn(b, err)
 	}
 	t.committed(b, began)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,6 +24,7 @@ type worker struct {
 	done    chan struct{}
 	taken   bool // before
 	totals  counters
+	commits atomic.Int64 // when the commit that has no answer yet began, in nanoseconds since 1970; 0: none
 
 	// refused are records that the target won't take, learned from batches that failed; they outlive the session, until
 	// their keys are parked.
@@ -40,7 +42,7 @@ func newWorker(r *Relay, lane relaying.Lane, epoch int64) *worker {
 	log := r.cfg.Logger.With("lane", lane.Number, "lanes", lane.Of)
 	return &worker{
 		relay: r, lane: lane, epoch: epoch, refused: make(map[uuid.UUID]refusal),
-		trouble: newTrouble(log, "relay lane can't go on, goes on trying", "relay lane goes on again"),
+		trouble: r.newTrouble(log, "relay lane can't go on, goes on trying", "relay lane goes on again"),
 		done:    make(chan struct{}), ordered: make(chan struct{}, 1),
 	}
 }
