@@ -48,6 +48,7 @@ type storedParked struct {
 	Reason   string    `json:"reason"`
 	Since    time.Time `json:"since"`
 	Attempts int       `json:"attempts"`
+	After    string    `json:"after,omitempty"`
 }
 
 // cursorPrefix begins the keys of one lane of one log.
@@ -81,7 +82,7 @@ func encodeProgress(p relaying.Progress, parked int) ([]byte, error) {
 func encodeParked(p relaying.Parked) ([]byte, error) {
 	return json.Marshal(storedParked{
 		Format: cursorFormat, Position: p.Position, Event: p.Event, Topic: p.Topic, Reason: p.Reason, Since: p.Since.UTC(),
-		Attempts: p.Attempts,
+		Attempts: p.Attempts, After: string(p.After),
 	})
 }
 
@@ -103,7 +104,7 @@ func decodeParked(r *kgo.Record, k relaying.Key) (relaying.Parked, error) {
 	}
 	return relaying.Parked{
 		Key: k, Position: stored.Position, Event: stored.Event, Topic: stored.Topic, Reason: stored.Reason, Since: stored.Since,
-		Attempts: stored.Attempts,
+		Attempts: stored.Attempts, After: eventlog.Cursor(stored.After),
 	}, nil
 }
 

@@ -52,6 +52,15 @@ func TestCursorRecordsAreStoredLikeThis(t *testing.T) {
 		t.Error(diff)
 	}
 	same(t, "cursor_parked.txt", fmt.Sprintf("%s\n%s\n", key, value))
+	parked.After = "v1/log/10:20:15//0/0"
+	value, err = encodeParked(parked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if gotParked, err = decodeParked(&kgo.Record{Value: value}, k); err != nil || gotParked != parked {
+		t.Errorf("read back %+v, want %+v: %v", gotParked, parked, err)
+	}
+	same(t, "cursor_parked_after.txt", string(value)+"\n")
 }
 
 // same compares with a golden file, as golden does for the external tests.

@@ -22,7 +22,7 @@ const WithheldSQL = withheldSQL
 func LaneQuery(c Cursor, q relaying.Query) (string, []any) { return laneQuery(c, q, int64(q.Bytes)) }
 
 // WithheldArgs returns WithheldSQL's parameters.
-func WithheldArgs(c Cursor, q relaying.WithheldQuery) []any { return withheldArgs(c, q) }
+func WithheldArgs(after, c Cursor, q relaying.WithheldQuery) []any { return withheldArgs(after, c, q) }
 
 // Queued returns how many units wait to be sent.
 func (db *DB) Queued() int {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/google/uuid"
-
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/relaying"
 )
@@ -17,24 +15,24 @@ const withheldSQL = boundHead + `
         SELECT ` + pageColumns + ` FROM tenon.events AS e
         WHERE e.tenant = '' AND e.aggregate_type = $1 AND e.aggregate_id = $2 AND e.position >= $3
             AND (pg_visible_in_snapshot(e.xid, $4::pg_snapshot) OR e.position <= $5 AND pg_visible_in_snapshot(e.xid, $6::pg_snapshot))
+            AND NOT (pg_visible_in_snapshot(e.xid, $9::pg_snapshot) OR e.position <= $10 AND pg_visible_in_snapshot(e.xid, $11::pg_snapshot))
         OFFSET 0) AS key
     ORDER BY position LIMIT $7` + boundTail
 
-// Withheld returns what the cursor has passed of a key. It costs as much as the key has records.
+// Withheld returns what one cursor has passed of a key and the other hasn't. It costs as much as the key has records.
 func (l *LaneLog) Withheld(ctx context.Context, q relaying.WithheldQuery) ([]eventlog.Record, error) {
 	if q.Records < 1 || q.Bytes < 1 {
 		return nil, fmt.Errorf("%d records and %d bytes: want 1 or more", q.Records, q.Bytes)
 	}
-	c, err := ParseCursor(q.Passed)
+	after, err := l.ours(ctx, q.After)
 	if err != nil {
 		return nil, err
 	}
-	if c.Log != (uuid.UUID{}) {
-		if err := l.db.checkLog(ctx, c.Log); err != nil {
-			return nil, changed(Wrap(ctx, err))
-		}
+	c, err := l.ours(ctx, q.Passed)
+	if err != nil {
+		return nil, err
 	}
-	rows, err := l.db.pool.QueryContext(ctx, withheldSQL, withheldArgs(c, q)...)
+	rows, err := l.db.pool.QueryContext(ctx, withheldSQL, withheldArgs(after, c, q)...)
 	if err != nil {
 		return nil, Wrap(ctx, err)
 	}
@@ -42,6 +40,9 @@ func (l *LaneLog) Withheld(ctx context.Context, q relaying.WithheldQuery) ([]eve
 	return b.records, Wrap(ctx, err)
 }
 
-func withheldArgs(c Cursor, q relaying.WithheldQuery) []any {
-	return []any{q.Key.AggregateType, q.Key.AggregateID, q.From, c.Before.String(), c.Position, c.Window.String(), q.Records, int64(q.Bytes)}
+func withheldArgs(after, c Cursor, q relaying.WithheldQuery) []any {
+	return []any{
+		q.Key.AggregateType, q.Key.AggregateID, q.From, c.Before.String(), c.Position, c.Window.String(), q.Records, int64(q.Bytes),
+		after.Before.String(), after.Position, after.Window.String(),
+	}
 }

@@ -37,6 +37,9 @@ func TestWithheldIsWhatTheCursorPassed(t *testing.T) {
 		"messages between windows": {relaying.WithheldQuery{Key: free, Passed: between}, []string{"a/0"}},
 		"messages inside a window": {relaying.WithheldQuery{Key: free, Passed: inside}, []string{"a/0", "a/0"}},
 		"messages at the end":      {relaying.WithheldQuery{Key: free, Passed: end}, []string{"a/0", "a/0", "a/0"}},
+		"after a place":            {relaying.WithheldQuery{Key: order, After: between, Passed: end}, []string{"a/5", "a/6", "a/7"}},
+		"after one in a window":    {relaying.WithheldQuery{Key: order, After: inside, Passed: end}, []string{"a/6", "a/7"}},
+		"late messages after":      {relaying.WithheldQuery{Key: free, After: between, Passed: end}, []string{"a/0", "a/0"}},
 		"at the beginning":         {relaying.WithheldQuery{Key: order, Passed: ""}, []string{}},
 		"unknown":                  {relaying.WithheldQuery{Key: relaying.Key{AggregateID: "c"}, Passed: end}, []string{}},
 	} {
@@ -71,7 +74,7 @@ func TestTortureWithheldPlans(t *testing.T) {
 			for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
 				t.Run(fmt.Sprintf("%s, %s, %s", state, key, mode), func(t *testing.T) {
 					q := relaying.WithheldQuery{Key: key, Passed: end, Records: pageLimit, Bytes: manyBytes}
-					explain(t, db, mode, postgres.WithheldSQL, postgres.WithheldArgs(must(postgres.ParseCursor(end))(t), q)...).check(t)
+					explain(t, db, mode, postgres.WithheldSQL, postgres.WithheldArgs(postgres.Cursor{}, must(postgres.ParseCursor(end))(t), q)...).check(t)
 				})
 			}
 		}

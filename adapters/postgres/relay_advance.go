@@ -39,8 +39,9 @@ WITH moved AS (
     SELECT k.*, ((k.bucket + 1) * m.lanes - 1) / 1024 AS home FROM moved m JOIN tenon.relay_parked k ON k.log = m.log
     WHERE k.lane <> ((k.bucket + 1) * m.lanes - 1) / 1024
 ), rehomed AS (
-    INSERT INTO tenon.relay_parked (log, lane, aggregate_type, aggregate_id, bucket, position, event, topic, reason, since, attempts)
-    SELECT log, home, aggregate_type, aggregate_id, bucket, position, event, topic, reason, since, attempts FROM strayed
+    INSERT INTO tenon.relay_parked (log, lane, aggregate_type, aggregate_id, bucket, position, event, topic, reason, since, attempts, after_cursor)
+    SELECT log, home, aggregate_type, aggregate_id, bucket, position, event, topic, reason, since, attempts, after_cursor
+    FROM strayed
     ON CONFLICT DO NOTHING
 ), left_behind AS (
     DELETE FROM tenon.relay_parked k USING strayed s

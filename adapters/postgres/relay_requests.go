@@ -28,6 +28,7 @@ func (d *RelayDesk) Parked(ctx context.Context, most int) ([]relaying.HeldBack, 
 			SELECT FROM tenon.events e
 			WHERE e.tenant = '' AND e.aggregate_type = k.aggregate_type AND e.aggregate_id = k.aggregate_id AND e.position >= k.position
 				AND (pg_visible_in_snapshot(e.xid, p.s1) OR e.position <= p.position AND pg_visible_in_snapshot(e.xid, p.s2))
+				AND NOT tenon.cursor_passed(k.after_cursor, e.xid, e.position)
 			LIMIT $2::bigint + 1) one) held
 		ORDER BY k.since, k.position LIMIT $1`, most, maxHeldBack)
 	if err != nil {

@@ -34,7 +34,7 @@ type Log interface {
 	// once, as eventlog.Reader says. It reads on the primary only.
 	Read(ctx context.Context, q Query) (Page, error)
 
-	// Withheld returns records of one key, in order, that the cursor has passed, from a position on.
+	// Withheld returns records of one key, in order, that one cursor has passed and another one hasn't, from a position on.
 	Withheld(ctx context.Context, q WithheldQuery) ([]eventlog.Record, error)
 }
 
@@ -61,6 +61,7 @@ type Page struct {
 type WithheldQuery struct {
 	Key     Key
 	From    int64           // least position
+	After   eventlog.Cursor // only what this cursor hasn't passed
 	Passed  eventlog.Cursor // only what this cursor has passed
 	Records int             // at most so many, 1 or more
 	Bytes   int             // of payload at most, unless the first record alone is larger

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/tenon-go/tenon/application/eventlog"
 )
 
 // Key names a sequence of records whose order matters: an aggregate's, or for messages the key that their sender chose,
@@ -14,7 +16,7 @@ type Key struct {
 }
 
 // Parked is a key whose records are held back, because the first of them can't be published. Later ones are passed over
-// without being sent: those from Position on that the lane's cursor has passed are the ones held back.
+// without being sent: those from Position on that the lane's cursor has passed and After hadn't are the ones held back.
 type Parked struct {
 	Key
 
@@ -24,6 +26,12 @@ type Parked struct {
 	Reason   string    // what the target said
 	Since    time.Time // when the key was parked, UTC
 	Attempts int       // how often its first record was refused
+
+	// After is where the lane was before it came to the record. Of messages, whose positions and commits may disagree in
+	// order, ones at later positions may be out by then. When a message that comes late to a parked key is refused too, and
+	// before the key's first, After stays: messages in between that were sent since the key was parked are sent again. "":
+	// the beginning, as older programs stored it.
+	After eventlog.Cursor
 }
 
 // RequestKind says what somebody asks of the relay.

@@ -39,7 +39,11 @@ func (t *tenure) sort(records []eventlog.Record) relaying.Batch {
 			continue
 		}
 		parking[k] = true
-		b.Park = append(b.Park, parkedAt(&r, known.why, 1))
+		after := t.cursor
+		if before, ok := t.parked[k]; ok {
+			after = before.After // the records behind that one are still held back
+		}
+		b.Park = append(b.Park, parkedAt(&r, after, known.why, 1))
 		t.relay.cfg.Logger.Warn("relay parks a key: its records wait until somebody retries or skips", "lane", t.lane.Number,
 			"aggregate_type", k.AggregateType, "aggregate_id", k.AggregateID, "event_id", r.ID, "topic", r.Topic, "error", known.why)
 	}
@@ -53,10 +57,10 @@ func (t *tenure) holdsBack(k relaying.Key, r *eventlog.Record) bool {
 	return ok && r.Position >= p.Position
 }
 
-func parkedAt(r *eventlog.Record, why error, attempts int) relaying.Parked {
+func parkedAt(r *eventlog.Record, after eventlog.Cursor, why error, attempts int) relaying.Parked {
 	return relaying.Parked{
 		Key: keyOf(r), Position: r.Position, Event: r.ID, Topic: r.Topic, Reason: why.Error(),
-		Since: time.Now().UTC().Truncate(time.Millisecond), Attempts: attempts,
+		Since: time.Now().UTC().Truncate(time.Millisecond), Attempts: attempts, After: after,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
+	"github.com/tenon-go/tenon/adapters/postgres"
 	"github.com/tenon-go/tenon/adapters/relay/relaytest"
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/relaying"
@@ -160,4 +161,54 @@ func TestFaultRelayKilledWhileItRetries(t *testing.T) {
 	}
 	relaytest.CheckOnce(t, db, broker)
 	kill(t, child)
+}
+
+// A message that commits late may be refused when later ones of its key are out already: those aren't held back.
+func TestRetryOfALateMessageSendsNothingTwice(t *testing.T) {
+	t.Parallel()
+	db, broker := open(t, database(t)), embeddedtest.Broker(t)
+	limitTopic(t, broker, "10000")
+	run(t, must(newNode(db, broker, options{change: small}))(t))
+	message := func(r eventlog.Record) eventlog.Record { r.AggregateType = ""; return r }
+	late := message(large("m", 0))
+	tx := must(db.Begin(t.Context()))(t)
+	defer tx.Rollback() //nolint:errcheck // it does nothing after Commit
+	if err := tx.Append(t.Context(), []eventlog.Record{late}); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		appendEach(t, db, message(relaytest.Event("m", 0)))
+	}
+	waitPublished(t, broker, "m", 4)
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	waitParked(t, db, "m", parkedKey{late.ID, 1})
+	for range 5 {
+		appendEach(t, db, message(relaytest.Event("m", 0)))
+	}
+	appendEach(t, db, events("b", 1, 1)...)
+	waitPublished(t, broker, "b", 1)
+	waitFor(t, "the board to show what is held back", func() bool {
+		var unsent int
+		err := db.Pool().QueryRowContext(t.Context(), `SELECT count(*) FROM tenon.outbox WHERE aggregate_id = 'm' AND NOT sent`).Scan(&unsent)
+		held := must(postgres.NewRelayDesk(db).Parked(t.Context(), 10))(t)
+		return err == nil && unsent == 6 && len(held) == 1 && held[0].Records == 6
+	})
+	limitTopic(t, broker, "100000")
+	if outcome := answer(t, db, ask(t, db, relaying.RequestRetry, late)); outcome != "" {
+		t.Errorf("outcome of the retry is %q", outcome)
+	}
+	times := make(map[string]int)
+	for _, r := range must(relaytest.Published(t.Context(), broker, relaytest.Topic))(t) {
+		times[relaytest.Header(r, relaying.HeaderEventID)]++
+	}
+	for id, n := range times {
+		if n != 1 {
+			t.Errorf("message %s is out %d times", id, n)
+		}
+	}
+	if len(times) != 11 {
+		t.Errorf("%d records are out, want 11", len(times))
+	}
 }

@@ -62,7 +62,7 @@ func underWay(q relaying.Request) string {
 func (t *tenure) release(ctx context.Context, q relaying.Request, p relaying.Parked, from int64) (string, error) {
 	cfg := &t.relay.cfg
 	for {
-		records, err := t.withheld(ctx, p.Key, from, cfg.BatchRecords)
+		records, err := t.withheld(ctx, p, from, cfg.BatchRecords)
 		if err != nil {
 			return "", err
 		}
@@ -84,9 +84,9 @@ func (t *tenure) release(ctx context.Context, q relaying.Request, p relaying.Par
 	}
 }
 
-func (t *tenure) withheld(ctx context.Context, k relaying.Key, from int64, most int) ([]eventlog.Record, error) {
+func (t *tenure) withheld(ctx context.Context, p relaying.Parked, from int64, most int) ([]eventlog.Record, error) {
 	records, err := t.relay.cfg.Log.Withheld(ctx, relaying.WithheldQuery{
-		Key: k, From: from, Passed: t.cursor, Records: most, Bytes: t.relay.cfg.BatchBytes,
+		Key: p.Key, From: from, After: p.After, Passed: t.cursor, Records: most, Bytes: t.relay.cfg.BatchBytes,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read what is parked: %w", err)
@@ -108,7 +108,7 @@ func (t *tenure) upTo(p relaying.Parked, records []eventlog.Record) (b relaying.
 		if r.ID == p.Event {
 			attempts = p.Attempts + 1
 		}
-		b.Records, b.Park = records[:i], []relaying.Parked{parkedAt(r, known.why, attempts)}
+		b.Records, b.Park = records[:i], []relaying.Parked{parkedAt(r, p.After, known.why, attempts)}
 		return b, "refused again: " + known.why.Error()
 	}
 	b.Records = records
@@ -117,7 +117,7 @@ func (t *tenure) upTo(p relaying.Parked, records []eventlog.Record) (b relaying.
 
 // parkRest lets the key stay parked at the record that comes after those of the batch, if there is one.
 func (t *tenure) parkRest(ctx context.Context, b *relaying.Batch, q relaying.Request, p relaying.Parked, from int64) error {
-	next, err := t.withheld(ctx, p.Key, from, 1)
+	next, err := t.withheld(ctx, p, from, 1)
 	if err != nil || len(next) == 0 {
 		return err
 	}
