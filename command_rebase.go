@@ -49,7 +49,7 @@ func (c *commandLine) relayRebase() *cobra.Command {
   start  at the beginning: every event is sent again.
 
 With now and start no key is parked any more. Without --yes nothing is moved: it prints what is wrong with each lane, and
-how many events each choice would send or pass over. Relays may run: one that refused goes on within seconds, one with
+how many events each choice would send or pass over, and disturbs no relay. Relays may run: one that refused goes on within seconds, one with
 which nothing is wrong at its next event.`,
 		Example: `  tenon relay rebase --to now --reason "backup of Monday restored, ticket 4711"
   tenon relay rebase --to now --reason "backup of Monday restored, ticket 4711" --yes`,
@@ -60,7 +60,7 @@ which nothing is wrong at its next event.`,
 			return f.check()
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.withServers(cmd.Context(), func(ctx context.Context, db *postgres.DB, target *kafka.Lanes) error {
+			return c.withServers(cmd.Context(), "", func(ctx context.Context, db *postgres.DB, target *kafka.Lanes) error {
 				return c.rebase(ctx, db, target, f)
 			})
 		},
@@ -73,8 +73,8 @@ which nothing is wrong at its next event.`,
 }
 
 // withServers runs f on the database and the brokers: those of the configuration, of a program running with the same data
-// directory, or embedded ones, started for f alone.
-func (c *commandLine) withServers(ctx context.Context, f func(context.Context, *postgres.DB, *kafka.Lanes) error) (err error) {
+// directory, or embedded ones, started for f alone. The database sees app as the name of the program, "" for the usual one.
+func (c *commandLine) withServers(ctx context.Context, app string, f func(context.Context, *postgres.DB, *kafka.Lanes) error) (err error) {
 	cfg, err := c.load()
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func (c *commandLine) withServers(ctx context.Context, f func(context.Context, *
 		return err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	db, err := postgres.Open(ctx, postgres.Config{URL: s.databaseURL, MaxConns: 2, Logger: log})
+	db, err := postgres.Open(ctx, postgres.Config{URL: s.databaseURL, MaxConns: 2, AppName: app, Logger: log})
 	if err != nil {
 		return err
 	}
@@ -124,17 +124,7 @@ func runningServers(cfg Config) (*servers, error) {
 
 func (c *commandLine) rebase(ctx context.Context, db *postgres.DB, target *kafka.Lanes, f rebaseFlags) error {
 	desk, log := postgres.NewRelayDesk(db), postgres.NewLaneLog(db)
-	status, err := desk.Status(ctx)
-	if err != nil {
-		return err
-	}
-	board, err := postgres.NewRelayBoard(db, postgres.RelayBoardConfig{})
-	if err != nil {
-		return err
-	}
-	r, err := lanes.NewRebase(lanes.RebaseConfig{
-		Log: log, Boundary: log, Survey: log, Target: target, Board: board, Copies: postgres.NewRelayStore(db), Layout: status.Layout, Node: f.by,
-	})
+	r, layout, err := newRebase(ctx, db, target, f.by)
 	if err != nil {
 		return err
 	}
@@ -149,7 +139,7 @@ func (c *commandLine) rebase(ctx context.Context, db *postgres.DB, target *kafka
 	if err != nil {
 		return err
 	}
-	id, err := desk.NoteRebase(ctx, relaying.Rebase{Identity: identity, Epoch: status.Layout.Epoch, To: f.to, By: f.by, Reason: f.reason})
+	id, err := desk.NoteRebase(ctx, relaying.Rebase{Identity: identity, Epoch: layout.Epoch, To: f.to, By: f.by, Reason: f.reason})
 	if err != nil {
 		return err
 	}
@@ -162,6 +152,23 @@ func (c *commandLine) rebase(ctx context.Context, db *postgres.DB, target *kafka
 	}
 	_, err = fmt.Fprintf(c.io.Out, "rebase %d is done and recorded in tenon.relay_rebases\n", id)
 	return err
+}
+
+// newRebase returns a rebase of the layout in force.
+func newRebase(ctx context.Context, db *postgres.DB, target *kafka.Lanes, by string) (*lanes.Rebase, relaying.Layout, error) {
+	status, err := postgres.NewRelayDesk(db).Status(ctx)
+	if err != nil {
+		return nil, relaying.Layout{}, err
+	}
+	board, err := postgres.NewRelayBoard(db, postgres.RelayBoardConfig{})
+	if err != nil {
+		return nil, relaying.Layout{}, err
+	}
+	log := postgres.NewLaneLog(db)
+	r, err := lanes.NewRebase(lanes.RebaseConfig{
+		Log: log, Boundary: log, Survey: log, Target: target, View: target, Board: board, Copies: postgres.NewRelayStore(db), Layout: status.Layout, Node: by,
+	})
+	return r, status.Layout, err
 }
 
 func printFindings(out io.Writer, found []lanes.LaneFinding) error {

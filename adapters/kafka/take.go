@@ -30,6 +30,22 @@ func (l *Lanes) Take(ctx context.Context, log uuid.UUID, lane int) (relaying.Ses
 	return s, state, nil
 }
 
+var _ relaying.Viewer = (*Lanes)(nil)
+
+// View implements relaying.Viewer. A transaction that is under way is waited for.
+func (l *Lanes) View(ctx context.Context, log uuid.UUID, lane int) (relaying.State, error) {
+	limited, cancel := context.WithTimeout(ctx, l.lanes.TakeTimeout)
+	defer cancel()
+	if err := l.checkCursors(limited); err != nil {
+		return relaying.State{}, fmt.Errorf("view lane %d: %w", lane, laneError(ctx, err))
+	}
+	state, err := l.readState(limited, log, lane)
+	if err != nil {
+		return relaying.State{}, fmt.Errorf("view lane %d: %w", lane, laneError(ctx, err))
+	}
+	return state, nil
+}
+
 func (l *Lanes) take(ctx context.Context, log uuid.UUID, lane int) (*session, relaying.State, error) {
 	if err := l.checkCursors(ctx); err != nil {
 		return nil, relaying.State{}, err
@@ -53,7 +69,11 @@ func (l *Lanes) fenceAndRead(ctx context.Context, s *session) (relaying.State, e
 	if err := fence(ctx, s.clients); err != nil {
 		return relaying.State{}, err
 	}
-	r := &cursorReader{cl: l.admin.cl, topic: l.lanes.CursorTopic, partition: int32(s.lane), log: s.log, lane: s.lane} //nolint:gosec // below MaxLanes
+	return l.readState(ctx, s.log, s.lane)
+}
+
+func (l *Lanes) readState(ctx context.Context, log uuid.UUID, lane int) (relaying.State, error) {
+	r := &cursorReader{cl: l.admin.cl, topic: l.lanes.CursorTopic, partition: int32(lane), log: log, lane: lane} //nolint:gosec // below MaxLanes
 	if err := r.settle(ctx); err != nil {
 		return relaying.State{}, err
 	}

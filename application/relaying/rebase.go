@@ -8,6 +8,13 @@ import (
 	"github.com/tenon-go/tenon/application/eventlog"
 )
 
+// Viewer shows what a [Target] has without taking anything. Safe for concurrent use.
+type Viewer interface {
+	// View returns what was committed last for the lane, the zero State if nothing was. Whoever has the lane isn't disturbed,
+	// and may have gone on since.
+	View(ctx context.Context, log uuid.UUID, lane int) (State, error)
+}
+
 // Copies keeps what was last reported of each lane's state beside its target. Safe for concurrent use.
 type Copies interface {
 	// Load returns the copy of a lane's state, the zero State if there is none. It may be older than what is in the target.

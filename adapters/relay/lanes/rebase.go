@@ -30,6 +30,7 @@ type RebaseConfig struct {
 	Log      relaying.Log
 	Boundary relaying.Boundary
 	Target   relaying.Target
+	View     relaying.Viewer // of the target
 	Board    relaying.Board
 	Copies   relaying.Copies
 	Survey   relaying.Survey
@@ -45,12 +46,14 @@ type Rebase struct{ cfg RebaseConfig }
 // NewRebase returns a rebase that has done nothing. The error names what is wrong with cfg.
 func NewRebase(cfg RebaseConfig) (*Rebase, error) {
 	switch l := cfg.Layout; {
-	case cfg.Log == nil || cfg.Boundary == nil || cfg.Target == nil || cfg.Board == nil || cfg.Copies == nil || cfg.Survey == nil || cfg.Node == "":
+	case cfg.Log == nil || cfg.Boundary == nil || cfg.Target == nil || cfg.Board == nil || cfg.Copies == nil || cfg.View == nil || cfg.Survey == nil || cfg.Node == "":
 		return nil, errors.New("rebase: every field is required")
 	case l.Epoch < 1 || l.Lanes < 1 || l.Lanes > relaying.MaxLanes:
 		return nil, fmt.Errorf("rebase: layout %d of %d lanes: no relay of lanes has run on this log", l.Epoch, l.Lanes)
 	case l.Next != 0:
-		return nil, fmt.Errorf("rebase: a change from %d to %d lanes is under way", l.Lanes, l.Next)
+		return nil, fmt.Errorf("rebase: a change from %d to %d lanes is under way, and a line through the log is being drawn for it: let the relays run "+
+			"until `tenon relay status` shows that it is done; where they refuse to go on, restore the log or the topic of their progress first",
+			l.Lanes, l.Next)
 	}
 	return &Rebase{cfg: cfg}, nil
 }

@@ -27,8 +27,8 @@ type LaneFinding struct {
 	copied relaying.State
 }
 
-// Look compares each lane with the log, as a relay does that begins, and changes no lane's place. A relay that runs is
-// fenced all the same and takes the lane again. An error that wraps [relaying.ErrLogChanged] says that no lane can go on
+// Look compares each lane with the log, as a relay does that begins. It changes nothing and disturbs nobody: a relay that
+// runs may be further than what is told. An error that wraps [relaying.ErrLogChanged] says that no lane can go on
 // anywhere in a log like this.
 func (r *Rebase) Look(ctx context.Context) ([]LaneFinding, error) {
 	if err := r.cfg.Log.Verify(ctx, relaying.Progress{}); err != nil {
@@ -49,11 +49,10 @@ func (r *Rebase) look(ctx context.Context, n int) (LaneFinding, error) {
 	if err != nil {
 		return LaneFinding{}, err
 	}
-	session, state, err := r.cfg.Target.Take(ctx, identity.Log, n)
+	state, err := r.cfg.View.View(ctx, identity.Log, n)
 	if err != nil {
 		return LaneFinding{}, err
 	}
-	session.Close()
 	f, err := r.examine(ctx, identity, n, &state)
 	if err != nil {
 		return LaneFinding{}, err

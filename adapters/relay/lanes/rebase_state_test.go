@@ -193,7 +193,7 @@ func TestFaultRebaseWhoseAnswerIsLost(t *testing.T) {
 	t.Cleanup(target.Close)
 	log := postgres.NewLaneLog(s.db)
 	r := must(lanes.NewRebase(lanes.RebaseConfig{
-		Log: log, Boundary: log, Survey: log, Target: &forgetful{Target: target, db: s.db}, Copies: postgres.NewRelayStore(s.db), Node: "anna",
+		Log: log, Boundary: log, Survey: log, Target: &forgetful{Target: target, db: s.db}, View: target, Copies: postgres.NewRelayStore(s.db), Node: "anna",
 		Board: must(postgres.NewRelayBoard(s.db, postgres.RelayBoardConfig{}))(t), Layout: relaying.Layout{Epoch: 1, Lanes: 1},
 	}))(t)
 	moved := must(r.Move(t.Context(), lanes.ToNow))(t)

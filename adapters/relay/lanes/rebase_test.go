@@ -27,7 +27,7 @@ func newRebase(t testing.TB, db *postgres.DB, broker string) (*lanes.Rebase, *ka
 	log := postgres.NewLaneLog(db)
 	layout := must(postgres.NewRelayDesk(db).Status(t.Context()))(t).Layout
 	return must(lanes.NewRebase(lanes.RebaseConfig{
-		Log: log, Boundary: log, Survey: log, Target: target, Board: must(postgres.NewRelayBoard(db, postgres.RelayBoardConfig{}))(t),
+		Log: log, Boundary: log, Survey: log, Target: target, View: target, Board: must(postgres.NewRelayBoard(db, postgres.RelayBoardConfig{}))(t),
 		Copies: postgres.NewRelayStore(db), Layout: layout, Node: "anna",
 	}))(t), target
 }
@@ -237,12 +237,39 @@ func TestRebaseRefusesWhatItCantDo(t *testing.T) {
 		if want != "every field" {
 			log := postgres.NewLaneLog(db)
 			cfg = lanes.RebaseConfig{
-				Log: log, Boundary: log, Survey: log, Target: new(kafka.Lanes), Board: new(postgres.RelayBoard), Copies: postgres.NewRelayStore(db),
+				Log: log, Boundary: log, Survey: log, Target: new(kafka.Lanes), View: new(kafka.Lanes), Board: new(postgres.RelayBoard), Copies: postgres.NewRelayStore(db),
 				Node: "anna", Layout: l,
 			}
 		}
 		if _, err := lanes.NewRebase(cfg); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want an error with %q", err, want)
 		}
+	}
+}
+
+// A dry run ends nothing that a relay has in hand.
+func TestRebaseLookDisturbsNoRelay(t *testing.T) {
+	t.Parallel()
+	db, broker := open(t, database(t)), embeddedtest.Broker(t)
+	end := run(t, must(newNode(db, broker, options{}))(t))
+	appendEach(t, db, events("a", 1, 2)...)
+	waitPublished(t, broker, "a", 2)
+	if err := end(); err != nil {
+		t.Fatal(err)
+	}
+	r, target := newRebase(t, db, broker)
+	session, state, err := target.Take(t.Context(), must(db.LogIdentity(t.Context()))(t), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	found := must(r.Look(t.Context()))(t)
+	if len(found) != 1 || found[0].Problem != nil || found[0].Progress != state.Progress {
+		t.Errorf("found %+v, want nothing wrong and the lane's progress %+v", found, state.Progress)
+	}
+	next := state.Progress
+	next.Batches++
+	if err := session.Commit(t.Context(), relaying.Batch{Progress: next}); err != nil {
+		t.Errorf("commit of a relay after somebody looked: %v", err)
 	}
 }
