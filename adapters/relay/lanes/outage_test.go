@@ -29,12 +29,18 @@ func (l *lines) Write(line []byte) (int, error) {
 
 func (l *lines) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
-// want checks how many lines say what, and that there are no others about the relay's lanes.
-func (l *lines) want(t testing.TB, counts map[string]int) {
-	t.Helper()
+func (l *lines) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := strings.Join(l.all, "")
+	return strings.Join(l.all, "")
+}
+
+func (l *lines) count(level slog.Level) int { return strings.Count(l.text(), "level="+level.String()) }
+
+// want checks how many lines say what.
+func (l *lines) want(t testing.TB, counts map[string]int) {
+	t.Helper()
+	all := l.text()
 	for part, n := range counts {
 		if got := strings.Count(all, part); got != n {
 			t.Errorf("%d lines say %q, want %d:\n%s", got, part, n, all)
