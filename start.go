@@ -44,9 +44,13 @@ func (a *App) prepareDatabase(ctx context.Context, db *postgres.DB) error {
 		return fmt.Errorf("PostgreSQL (TENON_DATABASE_URL): %w", errors.Join(context.Cause(waiting), err))
 	}
 	if a.cfg.Migrate {
-		return postgres.Migrate(ctx, db, schemas(a.contexts)...)
+		if err := postgres.Migrate(ctx, db, schemas(a.contexts)...); err != nil {
+			return err
+		}
+	} else if err := a.checkMigrated(ctx, db); err != nil {
+		return err
 	}
-	return a.checkMigrated(ctx, db)
+	return postgres.CheckLog(ctx, db)
 }
 
 // checkMigrated refuses to run on schemas that lack migrations of this program.

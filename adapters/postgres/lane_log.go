@@ -145,7 +145,7 @@ func changed(err error) error {
 	case errors.Is(err, ErrForeignCursor):
 		return fmt.Errorf("%w: %w; `tenon relay rebase` decides where the relay goes on", relaying.ErrLogChanged, err)
 	case errors.Is(err, errFromOtherServer):
-		return fmt.Errorf("%w: %w; %s", relaying.ErrLogChanged, err, restoreLog)
+		return fmt.Errorf("%w: %w", relaying.ErrLogChanged, err)
 	}
 	return err
 }

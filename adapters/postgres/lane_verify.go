@@ -30,11 +30,8 @@ type evidence struct {
 	Last     uuid.NullUUID  `db:"last"`
 }
 
-// The ways out, see [relaying.ErrLogChanged].
-const (
-	rebaseRelay = "run `tenon relay rebase` to say where the relay goes on"
-	restoreLog  = "restore it on the server that it came from, physically and not by a dump"
-)
+// rebaseRelay is the way out, see [relaying.ErrLogChanged].
+const rebaseRelay = "run `tenon relay rebase` to say where the relay goes on"
 
 // Verify compares the log with what was known when p was stored, in one statement. A progress that names no log was
 // never stored: then only the log itself is looked at.
@@ -55,14 +52,10 @@ func (l *LaneLog) Verify(ctx context.Context, p relaying.Progress) error {
 		return fmt.Errorf("the log is read on the primary, not on a standby: %w", eventlog.ErrUnavailable)
 	case !found.Log.Valid:
 		return errNoIdentity
+	case found.Newest >= current.Xmax: // before all else: the counters can't be compared
+		return fromOtherServer(found.Newest, current.Xmax)
 	case p.Log != uuid.UUID{}:
-		if err := found.contradict(p, c, current); err != nil {
-			return err
-		}
-	}
-	if found.Newest >= current.Xmax {
-		return fmt.Errorf("%w: it holds an event of transaction %d, but the server is at %d: the log was loaded from another server; %s",
-			relaying.ErrLogChanged, found.Newest, current.Xmax-1, restoreLog)
+		return found.contradict(p, c, current)
 	}
 	return nil
 }

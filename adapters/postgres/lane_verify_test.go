@@ -92,7 +92,7 @@ func TestVerifyAndReadRefuseRowsOfAnotherServer(t *testing.T) {
 		VALUES ('1099511627776', now(), 2, gen_random_uuid(), 1, 0, 't', 'order', 'a', 'order.noted', '{}')`)
 	_, readErr := l.Read(t.Context(), relaying.Query{Lane: relaying.Lane{Of: 1}, After: p.Cursor, Records: 1, Bytes: 1})
 	for name, err := range map[string]error{"verify": l.Verify(t.Context(), p), "verify anew": l.Verify(t.Context(), relaying.Progress{}), "read": readErr} {
-		if !errors.Is(err, relaying.ErrLogChanged) || !strings.Contains(err.Error(), "restore it on the server that it came from, physically and not by a dump") {
+		if !errors.Is(err, relaying.ErrLogChanged) || !strings.Contains(err.Error(), "`tenon log rebase`") {
 			t.Errorf("%s: %v, want ErrLogChanged and the way out", name, err)
 		}
 	}

@@ -25,16 +25,16 @@ func NewRelayStore(db *DB) *RelayStore { return &RelayStore{db: db} }
 // Load implements relaying.Store. The progress is read before the keys: keys that somebody saves in between belong to a
 // later batch, after which a Save that goes on from this progress is refused.
 func (s *RelayStore) Load(ctx context.Context, log uuid.UUID, lane int) (relaying.State, error) {
-	state, err := s.load(ctx, log, lane)
+	state, err := s.loadFrom(ctx, s.db.pool, log, lane)
 	if err != nil {
 		return relaying.State{}, fmt.Errorf("load lane %d: %w", lane, Wrap(ctx, err))
 	}
 	return state, nil
 }
 
-func (s *RelayStore) load(ctx context.Context, log uuid.UUID, lane int) (relaying.State, error) {
+func (*RelayStore) loadFrom(ctx context.Context, from sqlx.QueryerContext, log uuid.UUID, lane int) (relaying.State, error) {
 	var row laneRow
-	err := s.db.pool.GetContext(ctx, &row, `SELECT `+laneColumns+` FROM tenon.relay_progress WHERE log = $1 AND lane = $2`, log, lane)
+	err := sqlx.GetContext(ctx, from, &row, `SELECT `+laneColumns+` FROM tenon.relay_progress WHERE log = $1 AND lane = $2`, log, lane)
 	if errors.Is(err, sql.ErrNoRows) {
 		return relaying.State{}, nil
 	}
@@ -42,7 +42,7 @@ func (s *RelayStore) load(ctx context.Context, log uuid.UUID, lane int) (relayin
 		return relaying.State{}, err
 	}
 	var keys []parkedRow
-	err = s.db.pool.SelectContext(ctx, &keys, `SELECT `+parkedColumns+` FROM tenon.relay_parked WHERE log = $1 AND lane = $2
+	err = sqlx.SelectContext(ctx, from, &keys, `SELECT `+parkedColumns+` FROM tenon.relay_parked WHERE log = $1 AND lane = $2
 		ORDER BY position`, log, lane)
 	if err != nil {
 		return relaying.State{}, err

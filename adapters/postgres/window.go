@@ -25,7 +25,8 @@ SELECT pg_current_snapshot()::text AS current,
         SELECT e.position FROM tenon.events AS e WHERE e.xid >= $1::xid8 AND $1::xid8 > '1'::xid8 OFFSET 0) AS w), 0) AS first`
 
 // errFromOtherServer says that rows would stay hidden until the server's counter of transactions has passed them.
-var errFromOtherServer = errors.New("the log was loaded from another server, which had counted more transactions")
+var errFromOtherServer = errors.New("the log was loaded from another server, which had counted more transactions; " +
+	"run `tenon log rebase` to make it this server's own")
 
 // window is the row of [windowSQL].
 type window struct {
