@@ -72,27 +72,21 @@ func (c *commandLine) rebaseLog(ctx context.Context, db *postgres.DB, target *ka
 	if err != nil {
 		return err
 	}
+	hindered := r.Free(ctx) // before a relay that works is disturbed
+	if yes && hindered != nil {
+		return fmt.Errorf("rebase the log: %w", hindered)
+	}
 	o.From = found.Log
-	state := "it can be read here as it is"
-	if found.Needed() {
-		state = "its newest events can't be read here"
-	}
-	fmt.Fprintf(c.io.Out, "log %s: %d events, the newest of transaction %d; the server is at %d: %s\n", found.Log, found.Events, found.Newest, found.Server-1, state)
 	unknown := 0
-	for n := range found.Layout.Lanes {
-		s, err := laneState(ctx, target, found.Log, n, yes)
-		if err != nil {
-			return err
-		}
-		where := fmt.Sprintf("Kafka has its progress after %d batches; newest event sent: position %d", s.Progress.Batches, s.Progress.Last.Position)
-		if s.IsNew() {
-			unknown++
-			where = "Kafka knows nothing of it; the copy in the database counts, if there is one"
-		}
-		fmt.Fprintf(c.io.Out, "lane %d: %s\n", n, where)
-		o.Lanes = append(o.Lanes, s)
+	if o.Lanes, unknown, err = c.findLanes(ctx, target, &found, yes); err != nil {
+		return err
 	}
-	if !yes {
+	switch {
+	case yes:
+	case hindered != nil:
+		_, err := fmt.Fprintf(c.io.Out, "nothing was changed; --yes couldn't do it now: %v\n", hindered)
+		return err
+	default:
 		_, err := fmt.Fprintln(c.io.Out, "nothing was changed; --yes does it")
 		return err
 	}
@@ -113,6 +107,29 @@ func (c *commandLine) rebaseLog(ctx context.Context, db *postgres.DB, target *ka
 	}
 	_, err = fmt.Fprintln(c.io.Out, "the relay goes on behind the same events")
 	return err
+}
+
+// findLanes prints what was found and returns what Kafka knows of each lane, and of how many it knows nothing.
+func (c *commandLine) findLanes(ctx context.Context, target *kafka.Lanes, found *postgres.LogFinding, take bool) (all []relaying.State, unknown int, err error) {
+	state := "it can be read here as it is"
+	if found.Needed() {
+		state = "its newest events can't be read here"
+	}
+	fmt.Fprintf(c.io.Out, "log %s: %d events, the newest of transaction %d; the server is at %d: %s\n", found.Log, found.Events, found.Newest, found.Server-1, state)
+	for n := range found.Layout.Lanes {
+		s, err := laneState(ctx, target, found.Log, n, take)
+		if err != nil {
+			return nil, 0, err
+		}
+		where := fmt.Sprintf("Kafka has its progress after %d batches; newest event sent: position %d", s.Progress.Batches, s.Progress.Last.Position)
+		if s.IsNew() {
+			unknown++
+			where = "Kafka knows nothing of it; the copy in the database counts, if there is one"
+		}
+		fmt.Fprintf(c.io.Out, "lane %d: %s\n", n, where)
+		all = append(all, s)
+	}
+	return all, unknown, nil
 }
 
 func because(err error) string {

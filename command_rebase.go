@@ -23,6 +23,8 @@ type rebaseFlags struct {
 
 func (f *rebaseFlags) check() error {
 	switch lanes.Destination(f.to) {
+	case "":
+		return errors.New("--to is missing: want copy, now or start; --help says what each does")
 	case lanes.ToCopy, lanes.ToNow, lanes.ToStart:
 	default:
 		return fmt.Errorf("--to is %q: want copy, now or start", f.to)

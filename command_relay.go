@@ -20,7 +20,7 @@ func (c *commandLine) relay() *cobra.Command {
 		Long: `The relay carries events from PostgreSQL to Kafka. With TENON_RELAY=exactly-once it divides them by key into lanes, which the nodes
 share. An event that Kafka refuses for good, such as one that is too large, parks its key: this and later events of the
 same aggregate are held back, so that their order stays right, and all others flow on. Somebody then changes what
-was wrong and retries, or gives the event up and skips it.
+was wrong and retries, or gives the event up and skips it. A message that is no aggregate's event has the empty type: ''.
 
 These commands read and write the database only, and a relay that runs carries out what they ask; but rebase writes the
 relay's progress in Kafka itself.`,
@@ -104,7 +104,7 @@ func (c *commandLine) asked(q relaying.Request, err error) error {
 		return err
 	}
 	_, err = fmt.Fprintf(c.io.Out, "request %d: %s %s %s, first event %s; a relay that runs does it within seconds: see `tenon relay requests`\n",
-		q.ID, q.Kind, q.Key.AggregateType, q.Key.AggregateID, q.Event)
+		q.ID, q.Kind, shownWord(q.Key.AggregateType), shownWord(q.Key.AggregateID), q.Event)
 	return err
 }
 

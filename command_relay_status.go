@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -140,6 +143,17 @@ func (p *printedRelay) print(out io.Writer) error {
 	return w.Flush()
 }
 
+// shownWord returns a word as a shell takes it for an argument.
+func shownWord(s string) string {
+	plain := func(r rune) bool {
+		return r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)) || strings.ContainsRune("-_.:,/@%+=", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
 // shownCount says when counting stopped.
 func shownCount(n int, more bool) string {
 	if more {
@@ -177,7 +191,7 @@ func printParked(out io.Writer, keys []relaying.HeldBack) error {
 	fmt.Fprintln(w, "AGGREGATE TYPE\tID\tLANE\tHELD BACK\tSINCE\tATTEMPTS\tFIRST EVENT\tTOPIC\tWHAT KAFKA SAID")
 	for i := range keys {
 		k := &keys[i]
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%d\t%s\t%s\t%s\n", k.AggregateType, k.AggregateID, k.Lane, shownCount(k.Records, k.More),
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%d\t%s\t%s\t%s\n", shownWord(k.AggregateType), shownWord(k.AggregateID), k.Lane, shownCount(k.Records, k.More),
 			shownTime(&k.Since), k.Attempts, k.Event, k.Topic, k.Reason)
 	}
 	if len(keys) == maxListed {
@@ -219,8 +233,8 @@ func printRequests(out io.Writer, requests []relaying.RequestStatus) error {
 		case outcome == "":
 			outcome = "done"
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", q.ID, q.Kind, q.Key.AggregateType, q.Key.AggregateID, shownTime(&q.At), q.By,
-			q.Reason, shownTime(&q.DoneAt), outcome)
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", q.ID, q.Kind, shownWord(q.Key.AggregateType), shownWord(q.Key.AggregateID), shownTime(&q.At),
+			q.By, q.Reason, shownTime(&q.DoneAt), outcome)
 	}
 	return w.Flush()
 }

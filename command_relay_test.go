@@ -34,6 +34,27 @@ func TestRelayCommandsRefuseWrongArguments(t *testing.T) {
 	}
 }
 
+// What is shown can be given as arguments, also of messages, which have no aggregate.
+func TestParkedMessageIsShownAsArguments(t *testing.T) {
+	t.Parallel()
+	url := relayDatabase(t)
+	db, err := postgres.Open(t.Context(), postgres.Config{URL: url, MaxConns: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Pool().Exec(`UPDATE tenon.relay_parked SET aggregate_type = '', aggregate_id = 'it''s 1'`); err != nil {
+		t.Fatal(err)
+	}
+	environ := []string{"TENON_DATABASE_URL=" + url, "TENON_RELAY=none"}
+	for _, args := range [][]string{{"parked"}, {"retry", "", "it's 1"}, {"requests"}} {
+		status, out, errOut := execute(t, environ, append([]string{"relay"}, args...)...)
+		if shown := strings.Join(strings.Fields(out), " "); status != 0 || !strings.Contains(shown, `'' 'it'\''s 1'`) {
+			t.Errorf("%v: status %d, said %q, %q", args, status, out, errOut)
+		}
+	}
+}
+
 // relayDatabase is a database with two lanes of which lane 0 has a parked key, thing b-0.
 func relayDatabase(t *testing.T) string {
 	t.Helper()

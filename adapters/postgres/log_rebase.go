@@ -50,6 +50,17 @@ func (r *LogRebase) Look(ctx context.Context) (LogFinding, error) {
 	return f, Wrap(ctx, err)
 }
 
+// Free returns nil when nobody uses the log and nothing else hinders a rebase now. It holds writers up for a moment.
+func (r *LogRebase) Free(ctx context.Context) error {
+	tx, err := r.db.pool.BeginTxx(ctx, nil)
+	if err != nil {
+		return Wrap(ctx, err)
+	}
+	defer tx.Rollback() //nolint:errcheck // nothing was changed
+	_, err = lockLog(ctx, tx)
+	return Wrap(ctx, err)
+}
+
 func lookAtLog(ctx context.Context, from sqlx.QueryerContext) (LogFinding, error) {
 	var row struct {
 		Standby  bool          `db:"standby"`
