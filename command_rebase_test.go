@@ -15,7 +15,7 @@ import (
 func TestRebaseRefusesWrongArguments(t *testing.T) {
 	t.Parallel()
 	for says, args := range map[string][]string{
-		"--to is missing: want copy, now or start":  {"--reason", "x"},
+		"--to is missing: want copy, now or start": {"--reason", "x"},
 		`--to is "there": want copy, now or start`: {"--to", "there", "--reason", "x"},
 		"reason is missing":                        {"--to", "now"},
 		"who decides is missing":                   {"--to", "now", "--reason", "x", "--by", ""},
