@@ -77,10 +77,11 @@ func (c *commandLine) rebaseLog(ctx context.Context, db *postgres.DB, target *ka
 		return fmt.Errorf("rebase the log: %w", hindered)
 	}
 	o.From = found.Log
-	unknown := 0
-	if o.Lanes, unknown, err = c.findLanes(ctx, target, &found, yes); err != nil {
+	all, unknown, err := c.findLanes(ctx, target, &found, yes)
+	if err != nil {
 		return err
 	}
+	o.Lanes = all
 	switch {
 	case yes:
 	case hindered != nil:
@@ -110,7 +111,9 @@ func (c *commandLine) rebaseLog(ctx context.Context, db *postgres.DB, target *ka
 }
 
 // findLanes prints what was found and returns what Kafka knows of each lane, and of how many it knows nothing.
-func (c *commandLine) findLanes(ctx context.Context, target *kafka.Lanes, found *postgres.LogFinding, take bool) (all []relaying.State, unknown int, err error) {
+func (c *commandLine) findLanes(
+	ctx context.Context, target *kafka.Lanes, found *postgres.LogFinding, take bool,
+) (all []relaying.State, unknown int, err error) {
 	state := "it can be read here as it is"
 	if found.Needed() {
 		state = "its newest events can't be read here"

@@ -123,22 +123,22 @@ func lockLog(ctx context.Context, tx *sqlx.Tx) (LogFinding, error) {
 		}
 		return LogFinding{}, err
 	}
-	var users []struct {
+	var user struct {
 		Name string       `db:"name"`
 		Ends sql.NullTime `db:"ends"`
 	}
-	err := tx.SelectContext(ctx, &users, `SELECT format('session %s (%s)', pid, application_name) AS name, NULL::timestamptz AS ends FROM pg_stat_activity
+	err := tx.GetContext(ctx, &user, `SELECT format('session %s (%s)', pid, application_name) AS name, NULL::timestamptz AS ends FROM pg_stat_activity
 		WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE 'tenon%' AND application_name <> $1
 		UNION ALL SELECT 'relay ' || node, expires_at FROM tenon.relay_nodes WHERE expires_at > clock_timestamp()
 		UNION ALL SELECT 'relay ' || owner, expires_at FROM tenon.relay_lanes WHERE expires_at > clock_timestamp() LIMIT 1`, LogRebaseApp)
-	if err != nil {
+	switch {
+	case errors.Is(err, sql.ErrNoRows): // nobody
+	case err != nil:
 		return LogFinding{}, err
-	}
-	for _, u := range users {
-		if u.Ends.Valid {
-			return LogFinding{}, fmt.Errorf("%w by %s: stop it, or wait until its lease ends at %s", ErrLogInUse, u.Name, u.Ends.Time.UTC().Format(time.RFC3339))
-		}
-		return LogFinding{}, fmt.Errorf("%w by %s: stop every program that uses this database", ErrLogInUse, u.Name)
+	case user.Ends.Valid:
+		return LogFinding{}, fmt.Errorf("%w by %s: stop it, or wait until its lease ends at %s", ErrLogInUse, user.Name, user.Ends.Time.UTC().Format(time.RFC3339))
+	default:
+		return LogFinding{}, fmt.Errorf("%w by %s: stop every program that uses this database", ErrLogInUse, user.Name)
 	}
 	f, err := lookAtLog(ctx, tx)
 	if err == nil && f.Layout.Next != 0 {

@@ -163,8 +163,8 @@ func (p *places) store(ctx context.Context, tx *sqlx.Tx, timeline string) error 
 			return err
 		}
 	}
-	const clear = `DELETE FROM tenon.relay_progress; DELETE FROM tenon.relay_parked; DELETE FROM tenon.relay_spans; DELETE FROM tenon.relay_batches`
-	if _, err := tx.ExecContext(ctx, clear); err != nil {
+	const forget = `DELETE FROM tenon.relay_progress; DELETE FROM tenon.relay_parked; DELETE FROM tenon.relay_spans; DELETE FROM tenon.relay_batches`
+	if _, err := tx.ExecContext(ctx, forget); err != nil {
 		return err
 	}
 	for i := range p.lanes {

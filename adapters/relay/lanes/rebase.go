@@ -46,7 +46,8 @@ type Rebase struct{ cfg RebaseConfig }
 // NewRebase returns a rebase that has done nothing. The error names what is wrong with cfg.
 func NewRebase(cfg RebaseConfig) (*Rebase, error) {
 	switch l := cfg.Layout; {
-	case cfg.Log == nil || cfg.Boundary == nil || cfg.Target == nil || cfg.Board == nil || cfg.Copies == nil || cfg.View == nil || cfg.Survey == nil || cfg.Node == "":
+	case cfg.Log == nil || cfg.Boundary == nil || cfg.Target == nil || cfg.Board == nil || cfg.Copies == nil || cfg.View == nil ||
+		cfg.Survey == nil || cfg.Node == "":
 		return nil, errors.New("rebase: every field is required")
 	case l.Epoch < 1 || l.Lanes < 1 || l.Lanes > relaying.MaxLanes:
 		return nil, fmt.Errorf("rebase: layout %d of %d lanes: no relay of lanes has run on this log", l.Epoch, l.Lanes)
