@@ -20,9 +20,10 @@ import (
 // its lane, so that a slow publisher gets through a batch, call by call; it grows again slowly, from batch to batch.
 const publishTogether = 100
 
-// PublisherTarget publishes to any Watermill publisher and keeps progress in a store: at least once. Of a batch that fails
-// the records before the failure are published again, and so is a batch whose progress could not be stored. A publisher
-// can't say that it won't ever take a record: one that it doesn't take stops the record's lane, nothing is parked.
+// PublisherTarget publishes to any Watermill publisher and keeps progress in a store: at least once. Of a batch that fails, or
+// whose progress could not be stored, another process publishes the records before the failure again; this one goes on
+// behind what the publisher has answered for. A publisher can't say that it won't ever take a record: one that it doesn't
+// take stops the record's lane, nothing is parked.
 type PublisherTarget struct {
 	to    message.Publisher
 	store relaying.Store
@@ -37,10 +38,13 @@ type lanePublisher struct {
 	*bounded.Publisher
 
 	together atomic.Int64 // messages in the next call
+
+	mu  sync.Mutex
+	out map[uuid.UUID]bool // records that were published from a batch that could not be stored
 }
 
 func newLanePublisher(to message.Publisher, limit time.Duration) *lanePublisher {
-	l := &lanePublisher{Publisher: bounded.New(to, limit)}
+	l := &lanePublisher{Publisher: bounded.New(to, limit), out: make(map[uuid.UUID]bool)}
 	l.together.Store(publishTogether)
 	return l
 }
@@ -54,10 +58,32 @@ func (l *lanePublisher) Publish(topic string, messages ...*message.Message) erro
 	return err
 }
 
-// grow lets calls be larger after a batch that got through.
-func (l *lanePublisher) grow() {
+// stored lets calls be larger after a batch that got through.
+func (l *lanePublisher) stored() {
 	n := l.together.Load()
 	l.together.Store(min(n+n/8+1, publishTogether))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.out)
+}
+
+// published notes records that are out, so that a batch which failed after them goes on there.
+func (l *lanePublisher) published(records []eventlog.Record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range records {
+		l.out[records[i].ID] = true
+	}
+}
+
+// rest returns the records after those at the front that are out.
+func (l *lanePublisher) rest(records []eventlog.Record) []eventlog.Record {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(records) > 0 && l.out[records[0].ID] {
+		records = records[1:]
+	}
+	return records
 }
 
 var _ relaying.Target = (*PublisherTarget)(nil)
@@ -119,12 +145,13 @@ func (s *publishing) Commit(ctx context.Context, b relaying.Batch) error {
 		s.end(err)
 		return err
 	}
-	s.to.grow()
+	s.to.stored()
 	return nil
 }
 
 // publish sends runs of records that go to one topic together.
 func (s *publishing) publish(ctx context.Context, records []eventlog.Record) error {
+	records = s.to.rest(records)
 	for first := 0; first < len(records); {
 		topic := records[first].Topic
 		var messages []*message.Message
@@ -137,6 +164,7 @@ func (s *publishing) publish(ctx context.Context, records []eventlog.Record) err
 			}
 			return fmt.Errorf("%w: publish to %s: %w", eventlog.ErrUnavailable, topic, err)
 		}
+		s.to.published(records[first : first+len(messages)])
 		first += len(messages)
 	}
 	return nil

@@ -110,7 +110,7 @@ func TestPublisherThatIsSlowGetsThrough(t *testing.T) {
 	t.Parallel()
 	db, broker := open(t, database(t)), embeddedtest.Broker(t)
 	to := must(kafka.NewPublisher(kafka.Config{Brokers: []string{broker}, Linger: -1}))(t)
-	target := must(lanes.NewPublisherTarget(slow{to}, postgres.NewRelayStore(db), 50*time.Millisecond))(t)
+	target := must(lanes.NewPublisherTarget(slow{to}, postgres.NewRelayStore(db), 100*time.Millisecond))(t)
 	n := must(newNode(db, broker, options{target: target}))(t)
 	appendEach(t, db, events("a", 1, 150)...)
 	end := run(t, n)
