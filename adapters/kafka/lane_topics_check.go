@@ -57,7 +57,7 @@ func (t *laneTopics) check(ctx context.Context, name string) error {
 	k := &laneTopic{name: name, partitions: len(detail.Partitions)}
 	k.batchBytes.Store(defaultBatchBytes)
 	k.now.Store(int64(k.partitions))
-	t.lookAgain(ctx, k)
+	_ = t.lookAgain(ctx, k) // unknown, it is for the broker to refuse
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.known[name] == nil {
@@ -66,20 +66,21 @@ func (t *laneTopics) check(ctx context.Context, name string) error {
 	return nil
 }
 
-// lookAgain asks for what the topic takes at once and reports whether there was an answer. Who may write to a topic may
-// still not be allowed to read its configs.
-func (t *laneTopics) lookAgain(ctx context.Context, k *laneTopic) bool {
+// lookAgain asks for what the topic takes at once. Who may write to a topic may still not be allowed to read its configs:
+// then it isn't known, which is no error.
+func (t *laneTopics) lookAgain(ctx context.Context, k *laneTopic) error {
 	text, err := t.admin.topicConfig(ctx, k.name, "max.message.bytes")
 	if err != nil {
-		return false
+		k.known.Store(k.known.Load() && !refusesTopic(err))
+		return fmt.Errorf("ask what topic %s takes: %w", k.name, err)
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		return false
+		return fmt.Errorf("topic %s takes %q bytes: want a number", k.name, text)
 	}
 	k.batchBytes.Store(int64(n))
 	k.known.Store(true)
-	return true
+	return nil
 }
 
 func (t *laneTopics) create(ctx context.Context, name string) error {

@@ -24,7 +24,10 @@ func (t *transaction) refuseUnsent(ctx context.Context, topics map[string]error)
 			size := batchSize(r)
 			if k.refuses(size) && !looked[r.Topic] { // it may take more by now; the clients of this session don't know
 				looked[r.Topic] = true
-				if t.s.lanes.topics.lookAgain(ctx, k) && !k.refuses(size) {
+				switch err := t.s.lanes.topics.lookAgain(ctx, k); {
+				case err != nil && k.refuses(size):
+					return fmt.Errorf("%w: %w", eventlog.ErrUnavailable, err)
+				case !k.refuses(size):
 					return fmt.Errorf("%w: topic %s takes larger records than before", eventlog.ErrUnavailable, r.Topic)
 				}
 			}
