@@ -1,6 +1,7 @@
 package lanes
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,7 +33,7 @@ func (r *Relay) newTrouble(log *slog.Logger, begun, ended string) *trouble {
 
 // fail notes what is wrong now.
 func (t *trouble) fail(err error) {
-	passing := errors.Is(err, eventlog.ErrUnavailable) || errors.Is(err, relaying.ErrFenced)
+	passing := errors.Is(err, eventlog.ErrUnavailable) || errors.Is(err, relaying.ErrFenced) || errors.Is(err, context.DeadlineExceeded)
 	quiet := passing && t.outage()
 	t.mu.Lock()
 	defer t.mu.Unlock()
