@@ -17,7 +17,7 @@ import (
 )
 
 // patience bounds a single check. No check waits that long unless something is broken.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // check is one promise of a contract. run returns how the fixture breaks it; being a plain function, it can itself be
 // tested with adapters that are broken on purpose.
