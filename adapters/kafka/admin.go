@@ -43,7 +43,7 @@ func NewAdmin(cfg Config) (*Admin, error) {
 func (a *Admin) Close() { a.cl.Close() }
 
 // EnsureTopics creates the topics that don't exist; others, also those that somebody else creates at the same moment, are left as
-// they are. All that went wrong is joined, each error naming its topic. It wraps eventlog.ErrUnavailable while no broker answers.
+// they are. All that went wrong is joined, each error naming its topic. It wraps eventlog.ErrUnavailable while no broker answers, [ErrAccess] when none will.
 func (a *Admin) EnsureTopics(ctx context.Context, specs ...TopicSpec) error {
 	var errs []error
 	for _, spec := range specs {
@@ -110,7 +110,8 @@ func (a *Admin) ensure(ctx context.Context, spec TopicSpec) (created bool, err e
 	return false, unavailable(ctx, err)
 }
 
-// Check returns nil when a broker answers; else the error wraps eventlog.ErrUnavailable, or the context's when that ended.
+// Check returns nil when a broker answers; else the error wraps eventlog.ErrUnavailable or [ErrAccess], or the context's when
+// that ended.
 func (a *Admin) Check(ctx context.Context) error {
 	if err := a.cl.Ping(ctx); err != nil {
 		return fmt.Errorf("ask Kafka brokers: %w", unavailable(ctx, err))
@@ -118,8 +119,12 @@ func (a *Admin) Check(ctx context.Context) error {
 	return nil
 }
 
-// unavailable wraps err with eventlog.ErrUnavailable unless a broker has answered, or the caller has given up.
+// unavailable wraps err with eventlog.ErrUnavailable unless a broker has answered, or the caller has given up; with ErrAccess
+// where waiting is of no use.
 func unavailable(ctx context.Context, err error) error {
+	if refused := access(err); refused != nil {
+		return refused
+	}
 	var answer *kerr.Error
 	if errors.As(err, &answer) && !answer.Retriable || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return err

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,10 +27,11 @@ type Config struct {
 	Brokers  []string         // host:port of one broker or more; required
 	ClientID string           // names this program in the brokers' logs; empty: "tenon"
 	Linger   time.Duration    // how long a publisher gathers records for one request; 0: 5 ms, negative: not at all
+	Security Security         // TLS and the user; empty: neither
 	Logger   *slog.Logger     // nil: none
 	Now      func() time.Time // nil: time.Now
 
-	// Dial makes the connections; nil: plain TCP with a deadline of 3 s.
+	// Dial makes the connections, over which TLS is spoken if Security says so; nil: TCP with a deadline of 3 s.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
@@ -59,6 +61,9 @@ func (c Config) checked() (Config, error) {
 	if c.Dial == nil {
 		c.Dial = (&net.Dialer{Timeout: dialTimeout}).DialContext
 	}
+	if err := c.Security.check(); err != nil {
+		errs = append(errs, err)
+	}
 	return c, errors.Join(errs...)
 }
 
@@ -81,11 +86,11 @@ func (c Config) client(opts ...kgo.Opt) (*kgo.Client, error) {
 	common := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(c.ClientID),
-		kgo.Dialer(c.Dial),
+		kgo.Dialer(c.Security.dial(c.Dial)),
 		kgo.RetryBackoffFn(retryBackoff),
 		kgo.MetadataMinAge(100 * time.Millisecond),
 	}
-	cl, err := kgo.NewClient(append(common, opts...)...)
+	cl, err := kgo.NewClient(slices.Concat(common, c.Security.franz(), opts)...)
 	if err != nil {
 		return nil, fmt.Errorf("kafka client: %w", err)
 	}

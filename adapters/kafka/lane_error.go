@@ -25,8 +25,6 @@ func advice(err error) string {
 		return "allow IdempotentWrite on the cluster, and Create if topics are to be created"
 	case errors.Is(err, kerr.TopicAuthorizationFailed):
 		return "allow Read, Write, Describe and DescribeConfigs on the topic"
-	case errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.UnsupportedSaslMechanism):
-		return "check the credentials"
 	case errors.Is(err, kerr.InvalidTransactionTimeout):
 		return "set the transaction timeout below the brokers' transaction.max.timeout.ms"
 	case errors.Is(err, kerr.UnsupportedVersion), errors.Is(err, kerr.UnsupportedForMessageFormat):
@@ -44,6 +42,8 @@ func laneError(ctx context.Context, err error) error {
 		return err
 	case fenced(err):
 		return fmt.Errorf("%w: %w", relaying.ErrFenced, err)
+	case access(err) != nil:
+		return access(err)
 	case advice(err) != "":
 		return fmt.Errorf("%s: %w", advice(err), err)
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):

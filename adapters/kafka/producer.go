@@ -36,6 +36,7 @@ func producerConfig(cfg Config) *sarama.Config {
 		c.Producer.Flush.Bytes = 16 << 10 // without a frequency nothing would be sent before it is reached
 	}
 	c.Producer.Partitioner = sarama.NewMurmur2Partitioner
+	cfg.Security.sarama(c)
 	return c
 }
 
@@ -46,5 +47,5 @@ type dialer struct{ cfg Config }
 func (d dialer) Dial(network, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
 	defer cancel()
-	return d.cfg.Dial(ctx, network, address)
+	return d.cfg.Security.dial(d.cfg.Dial)(ctx, network, address)
 }

@@ -107,6 +107,9 @@ func permanent() []error {
 
 // classify wraps err with eventlog.ErrUnavailable unless it is one that comes back however often the message is sent.
 func classify(err error) error {
+	if refused := access(err); refused != nil {
+		return refused
+	}
 	var settings sarama.ConfigurationError
 	if errors.As(err, &settings) || slices.ContainsFunc(permanent(), func(p error) bool { return errors.Is(err, p) }) {
 		return err

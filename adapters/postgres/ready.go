@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -25,7 +26,7 @@ const (
 )
 
 // WaitReady waits until the server answers. It returns early when waiting is of no use: credentials or database are
-// wrong, the server is too old. When ctx ends first, the error says what was wrong last.
+// wrong, the server is too old or has a certificate that isn't trusted. When ctx ends first, the error says what was wrong last.
 func (db *DB) WaitReady(ctx context.Context) error {
 	said := ""
 	for wait := firstWait; ; wait = min(2*wait, longWait) {
@@ -49,6 +50,7 @@ func (db *DB) WaitReady(ctx context.Context) error {
 
 // isPermanent reports whether the server answered and will answer the same until somebody changes a setting.
 func isPermanent(err error) bool {
-	return errors.Is(err, ErrServerVersion) || errors.Is(err, pq.ErrSSLNotSupported) ||
+	var untrusted *tls.CertificateVerificationError
+	return errors.Is(err, ErrServerVersion) || errors.Is(err, pq.ErrSSLNotSupported) || errors.As(err, &untrusted) ||
 		pq.As(err, pqerror.InvalidPassword, pqerror.InvalidAuthorizationSpecification, pqerror.InvalidCatalogName) != nil
 }
