@@ -95,7 +95,11 @@ func (c *commandLine) withServers(ctx context.Context, app string, f func(contex
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	target, err := kafka.NewLanes(kafka.Config{Brokers: s.brokers, Logger: log}, lanesConfig(cfg))
+	kafkaConfig, err := cfg.kafkaConfig(s.brokers, log)
+	if err != nil {
+		return err
+	}
+	target, err := kafka.NewLanes(kafkaConfig, lanesConfig(cfg))
 	if err != nil {
 		return err
 	}

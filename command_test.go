@@ -53,7 +53,10 @@ func TestWrongUsageEndsWithStatusTwo(t *testing.T) {
 }
 
 func TestConfigPrintsWhatIsInForceWithPasswordsMasked(t *testing.T) {
-	environ := []string{"TENON_DATABASE_URL=postgres://me:hunter2@db/shop?sslpassword=hunter3", "TENON_LOG_LEVEL=debug"}
+	environ := []string{
+		"TENON_DATABASE_URL=postgres://me:hunter2@db/shop?sslpassword=hunter3", "TENON_LOG_LEVEL=debug", "TENON_KAFKA_BROKERS=a:1",
+		"TENON_KAFKA_SASL=PLAIN", "TENON_KAFKA_USER=me", "TENON_KAFKA_PASSWORD=a://hunter4",
+	}
 	status, out, errOut := execute(t, environ, "config")
 	if status != 0 {
 		t.Fatalf("status %d: %s", status, errOut)

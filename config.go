@@ -20,6 +20,7 @@ type Config struct {
 	DatabaseURL     string        // TENON_DATABASE_URL; empty: embedded PostgreSQL
 	DatabaseConns   int           // TENON_DATABASE_CONNECTIONS
 	KafkaBrokers    []string      // TENON_KAFKA_BROKERS; empty: embedded Kafka
+	KafkaSecurity   KafkaSecurity // TENON_KAFKA_TLS and the like
 	PostgresPort    int           // TENON_POSTGRES_PORT of the embedded server; 0: a free one
 	KafkaPort       int           // TENON_KAFKA_PORT of the embedded broker; 0: a free one
 	MavenRepository string        // TENON_MAVEN_REPOSITORY: where embedded PostgreSQL may be fetched from
@@ -95,6 +96,7 @@ func LoadConfig(environ []string, contexts ...Context) (Config, error) {
 			errs = append(errs, fmt.Errorf("%s (%s): %w, not %q", s.Name, v.source, err, s.shown(v.text)))
 		}
 	}
+	errs = append(errs, cfg.KafkaSecurity.check(cfg.KafkaBrokers)...)
 	for name, v := range given {
 		errs = append(errs, fmt.Errorf("%s (%s): there is no such setting%s", name, v.source, suggestion(name, settings)))
 	}

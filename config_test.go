@@ -82,6 +82,26 @@ func TestWrongSettingsAreAllReportedWithWhatIsAllowed(t *testing.T) {
 	}
 }
 
+func TestSettingsOfKafkasSecurityMustFitTogether(t *testing.T) {
+	for _, c := range []struct {
+		env  []string
+		want string
+	}{
+		{[]string{"TENON_KAFKA_TLS=on"}, "the embedded broker has neither: set TENON_KAFKA_BROKERS"},
+		{[]string{"TENON_KAFKA_BROKERS=a:1", "TENON_KAFKA_CA=ca.pem"}, "TENON_KAFKA_CA: it needs TENON_KAFKA_TLS=on"},
+		{[]string{"TENON_KAFKA_BROKERS=a:1", "TENON_KAFKA_TLS=on", "TENON_KAFKA_CERT=c.pem"}, "TENON_KAFKA_CERT, TENON_KAFKA_KEY: want both"},
+		{[]string{"TENON_KAFKA_BROKERS=a:1", "TENON_KAFKA_SASL=PLAIN", "TENON_KAFKA_USER=u"}, "TENON_KAFKA_PASSWORD: TENON_KAFKA_SASL needs it"},
+		{[]string{"TENON_KAFKA_BROKERS=a:1", "TENON_KAFKA_SASL=PLAIN"}, "TENON_KAFKA_USER: TENON_KAFKA_SASL needs it"},
+		{[]string{"TENON_KAFKA_BROKERS=a:1", "TENON_KAFKA_PASSWORD=hunter2"}, "TENON_KAFKA_PASSWORD: it needs TENON_KAFKA_SASL"},
+		{[]string{"TENON_KAFKA_BROKERS=a:1", "TENON_KAFKA_SASL=LOGIN"}, "SCRAM-SHA-512"},
+	} {
+		_, err := tenon.LoadConfig(c.env)
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%v: error %v, want %q and no password", c.env, err, c.want)
+		}
+	}
+}
+
 func TestEnvironmentWinsOverFileAndFileOverDefault(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tenon.env")
 	text := "# settings\n\nTENON_LOG_LEVEL=warn\nTENON_HTTP_ADDR = \"127.0.0.1:9\"\nTENON_KAFKA_BROKERS=a:1, b:2\n"

@@ -11,7 +11,10 @@ import (
 
 // wireKafka makes the relay and a runner for every read model.
 func (a *App) wireKafka(w *wired, c codec.Codec, brokers []string, projections []projection.Projection) (err error) {
-	cfg := kafka.Config{Brokers: brokers, Logger: a.log}
+	cfg, err := a.cfg.kafkaConfig(brokers, a.log)
+	if err != nil {
+		return err
+	}
 	if w.admin, err = kafka.NewAdmin(cfg); err != nil {
 		return err
 	}

@@ -40,20 +40,22 @@ func (s setting) apply(cfg *Config, text string) error {
 
 // shown returns text as it may be printed.
 func (s setting) shown(text string) string {
-	if s.Secret {
+	switch {
+	case !s.Secret || text == "":
+		return text
+	case strings.HasSuffix(s.Name, "_URL"), strings.HasSuffix(s.Name, "_REPOSITORY"):
 		return masked(text)
 	}
-	return text
+	return hidden
 }
+
+const hidden = "***"
 
 // masked hides the password of a URL; what is no URL is hidden whole.
 func masked(text string) string {
-	if text == "" {
-		return ""
-	}
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme == "" {
-		return "***"
+	if err != nil || u.Scheme == "" || u.Host == "" {
+		return hidden
 	}
 	q := u.Query()
 	for name := range q {
@@ -67,7 +69,7 @@ func masked(text string) string {
 
 // allSettings returns the kernel's settings, then those of the contexts.
 func allSettings(contexts []Context) []setting {
-	all := kernelSettings()
+	all := slices.Concat(kernelSettings(), kafkaSettings())
 	for _, c := range contexts {
 		for _, s := range c.Settings {
 			all = append(all, setting{Setting: s})

@@ -93,6 +93,9 @@ func (a *App) prepareKafka(ctx context.Context, w *wired) error {
 		if err == nil {
 			return nil
 		}
+		if errors.Is(err, kafka.ErrAccess) {
+			return fmt.Errorf("Kafka (TENON_KAFKA_BROKERS, TENON_KAFKA_TLS, TENON_KAFKA_SASL): %w", err)
+		}
 		if !said {
 			a.log.Warn("waiting for Kafka", "brokers", a.endpoints.KafkaBrokers, "error", err)
 		}
