@@ -17,7 +17,7 @@ import (
 )
 
 // demandTLS is a pg_hba.conf that lets nobody in without TLS and a password.
-const demandTLS = "hostssl all all 127.0.0.1/32 scram-sha-256\n"
+const demandTLS = "hostssl all all 127.0.0.1/32 scram-sha-256\n" //nolint:dupword // a database, then a user
 
 // SecureServer starts a PostgreSQL of the test's own that accepts only TLS, with a certificate of the authority. Its URL names an
 // empty database; the caller adds sslmode and sslrootcert.
