@@ -5,12 +5,12 @@ import (
 	"fmt"
 
 	"github.com/tenon-go/tenon/adapters/kafka"
-	"github.com/tenon-go/tenon/application/codec"
+	"github.com/tenon-go/tenon/application"
 	"github.com/tenon-go/tenon/application/projection"
 )
 
 // wireKafka makes the relay and a runner for every read model.
-func (a *App) wireKafka(w *wired, c codec.Codec, brokers []string, projections []projection.Projection) (err error) {
+func (a *App) wireKafka(w *wired, b *application.Builder, brokers []string, projections []projection.Projection) (err error) {
 	cfg, err := a.cfg.kafkaConfig(brokers, a.log)
 	if err != nil {
 		return err
@@ -28,7 +28,7 @@ func (a *App) wireKafka(w *wired, c codec.Codec, brokers []string, projections [
 		return nil
 	}
 	for _, p := range projections {
-		if err := a.wireProjection(w, c, cfg, p); err != nil {
+		if err := a.wireProjection(w, b, cfg, p); err != nil {
 			return err
 		}
 	}
@@ -36,7 +36,7 @@ func (a *App) wireKafka(w *wired, c codec.Codec, brokers []string, projections [
 }
 
 // wireProjection makes a read model's runner and its source.
-func (a *App) wireProjection(w *wired, c codec.Codec, cfg kafka.Config, p projection.Projection) error {
+func (a *App) wireProjection(w *wired, b *application.Builder, cfg kafka.Config, p projection.Projection) error {
 	// A version is a group of its own: it reads everything again.
 	group := fmt.Sprintf("tenon.%s.v%d", p.Name, p.Version)
 	letters, err := kafka.NewDeadLetters(cfg, kafka.DeadLettersConfig{Group: group})
@@ -44,6 +44,10 @@ func (a *App) wireProjection(w *wired, c codec.Codec, cfg kafka.Config, p projec
 		return err
 	}
 	w.closers = append(w.closers, done(letters.Close))
+	c := b.Codec()
+	if p.Events != nil {
+		c = b.CodecOf(p.Events)
+	}
 	runner, err := projection.NewRunner(projection.RunnerConfig{
 		Projection: p, Store: w.db, Checkpoints: w.db, Codec: c, DeadLetters: letters, Logger: a.log,
 	})

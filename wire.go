@@ -75,7 +75,7 @@ func (a *App) wire(db *postgres.DB, brokers []string) (_ *wired, err error) {
 	if len(brokers) == 0 {
 		return w, nil
 	}
-	return w, a.wireKafka(w, b.Codec(), brokers, projections)
+	return w, a.wireKafka(w, b, brokers, projections)
 }
 
 // wireContexts lets every context build its parts and returns their read models.
@@ -90,6 +90,9 @@ func (a *App) wireContexts(b *application.Builder, wd *wired, api huma.API) ([]p
 		all = append(all, w.projections...)
 	}
 	for _, p := range all {
+		if p.Events != nil {
+			continue // it reads others' events too
+		}
 		for _, t := range p.Types {
 			if !b.Knows(t) {
 				errs = append(errs, fmt.Errorf("projection %s handles events of type %q, which no context registers", p.Name, t))

@@ -64,6 +64,18 @@ func NewBuilder(cfg Config) *Builder {
 // Codec returns the codec of the events registered with [Event], for projections and other readers of the log.
 func (b *Builder) Codec() codec.Codec { return b.kernel.codec }
 
+// CodecOf returns a codec of other types than those registered with [Event], for readers that have their own structs. It is
+// wrapped as Config.Codec says.
+func (b *Builder) CodecOf(t *codec.Types) codec.Codec { return b.cfg.codec(t) }
+
+func (c *Config) codec(t *codec.Types) codec.Codec {
+	json := codec.JSON{Types: t}
+	if c.Codec == nil {
+		return json
+	}
+	return c.Codec(json)
+}
+
 // Knows reports whether [Event] has registered an event type under that name.
 func (b *Builder) Knows(eventType string) bool { return b.kernel.types.Knows(eventType) }
 

@@ -38,9 +38,7 @@ func newKernel(cfg Config) *kernel {
 		after: make(map[reflect.Type]afterFunc),
 		now:   cfg.Now, newID: cfg.NewID, retries: cfg.Retries, log: cfg.Logger,
 	}
-	if cfg.Codec != nil {
-		k.codec = cfg.Codec(k.codec)
-	}
+	k.codec = cfg.codec(types)
 	k.appender, _ = cfg.Store.(eventlog.Appender)
 	if k.now == nil {
 		k.now = time.Now

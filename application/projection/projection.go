@@ -12,17 +12,21 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/tenon-go/tenon/application/codec"
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/relaying"
 	"github.com/tenon-go/tenon/domain"
 )
 
-// Projection declares a read model.
+// Projection declares a read model. [Declare] and [DeclareRows] make one of typed handlers.
 type Projection struct {
 	Name    string   // "order_list": names the checkpoints and the consumer group; never changes
 	Version int      // from 1; another version is another projection with checkpoints of its own
 	Topics  []string // what it reads; all events of one aggregate must come on one of them
 	Types   []string // event types it handles; others are counted and passed by
+
+	// Events says what payloads decode into, for the reader's own structs; nil: what the program's contexts have registered.
+	Events *codec.Types
 
 	// Apply writes a batch's effects through tx, in the order given; a partition's events come in order and one batch
 	// at a time. It may be called again with the same or a part of the batch after an error, nothing of the failed call

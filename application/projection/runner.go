@@ -84,6 +84,10 @@ func (c *RunnerConfig) check() error {
 	want(!slices.Contains(p.Topics, ""), "Topics has an empty name")
 	want(len(p.Types) > 0, "Types is empty, want at least one event type")
 	want(p.Apply != nil, "Apply is nil")
+	if p.Events != nil {
+		err := p.Events.Err()
+		want(err == nil, "%v", err)
+	}
 	want(c.Store != nil, "Store is nil")
 	want(c.Checkpoints != nil, "Checkpoints is nil")
 	want(c.Codec != nil, "Codec is nil")
