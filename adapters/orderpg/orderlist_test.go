@@ -24,8 +24,10 @@ func eventsOf(o *order.Order) []projection.Event {
 	var all []projection.Event
 	for i, e := range domain.Recorded(o) {
 		all = append(all, projection.Event{
-			Record: eventlog.Record{ID: uuid.New(), AggregateType: "order", AggregateID: o.ID(), Version: domain.Version(i + 1)},
-			Event:  e,
+			Record: eventlog.Record{
+				ID: uuid.New(), Type: typeOf(e), AggregateType: "order", AggregateID: o.ID(), Version: domain.Version(i + 1),
+			},
+			Event: e,
 		})
 	}
 	return all

@@ -35,15 +35,16 @@ const listSQL = `
 SELECT id, customer_id, total_amount, currency, item_count, status, tracking_number, version, created_at, updated_at
 FROM orders.order_list`
 
+// listRow is a row of the read model, as queries read it and [OrderList] writes it.
 type listRow struct {
-	ID             string         `db:"id"`
+	ID             string         `db:"id" pg:"uuid"`
 	CustomerID     string         `db:"customer_id"`
-	TotalAmount    string         `db:"total_amount"`
+	TotalAmount    string         `db:"total_amount" pg:"numeric"`
 	Currency       order.Currency `db:"currency"`
 	ItemCount      int            `db:"item_count"`
-	Status         string         `db:"status"`
-	TrackingNumber string         `db:"tracking_number"`
-	Version        int64          `db:"version"`
+	Status         order.Status   `db:"status"`
+	TrackingNumber order.Tracking `db:"tracking_number"`
+	Version        domain.Version `db:"version"`
 	CreatedAt      time.Time      `db:"created_at"`
 	UpdatedAt      time.Time      `db:"updated_at"`
 }
@@ -64,8 +65,8 @@ func (v Views) List(ctx context.Context, f orderapp.Filter) ([]orderapp.Summary,
 		}
 		summaries[i] = orderapp.Summary{
 			ID: order.ID(r.ID), Customer: order.CustomerID(r.CustomerID), ItemCount: r.ItemCount,
-			Total: order.Money{Amount: total, Currency: r.Currency}, Status: order.Status(r.Status),
-			Tracking: order.Tracking(r.TrackingNumber), Version: domain.Version(r.Version),
+			Total: order.Money{Amount: total, Currency: r.Currency}, Status: r.Status,
+			Tracking: r.TrackingNumber, Version: r.Version,
 			CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 		}
 	}
