@@ -27,7 +27,7 @@ func (p Position) String() string {
 
 // parsePosition reads what String wrote; else *domain.InvalidError for the field "after".
 func parsePosition(text string) (Position, error) {
-	invalid := &domain.InvalidError{Field: "after", Given: fmt.Sprintf("%.60q", text), Reason: "must be the next page's cursor from an earlier answer"}
+	invalid := invalidAfter(text)
 	data, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
 		return Position{}, invalid
@@ -42,4 +42,8 @@ func parsePosition(text string) (Position, error) {
 		return Position{}, invalid // databases know no such year
 	}
 	return p, nil
+}
+
+func invalidAfter(text string) error {
+	return &domain.InvalidError{Field: "after", Given: fmt.Sprintf("%.60q", text), Reason: "must be the next page's cursor from an earlier answer"}
 }

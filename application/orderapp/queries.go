@@ -2,15 +2,12 @@ package orderapp
 
 import (
 	"context"
-	"fmt"
-	"strconv"
 
 	"github.com/tenon-go/tenon/application"
-	"github.com/tenon-go/tenon/domain"
 	"github.com/tenon-go/tenon/domain/order"
 )
 
-// Limits of a page of [List].
+// Limits of a page of [List] and of [Revenue].
 const (
 	DefaultLimit = 20
 	MaxLimit     = 100
@@ -65,15 +62,11 @@ func (h Handlers) List(ctx context.Context, q List) (Page, error) {
 
 // filter checks the query and reads its cursor.
 func (q List) filter() (Filter, error) {
-	f := Filter{Customer: q.Customer, Status: q.Status, Limit: q.Limit}
-	if f.Limit == 0 {
-		f.Limit = DefaultLimit
+	limit, err := checkLimit(q.Limit)
+	if err != nil {
+		return Filter{}, err
 	}
-	if f.Limit < 1 || f.Limit > MaxLimit {
-		return Filter{}, &domain.InvalidError{
-			Field: "limit", Given: strconv.Itoa(q.Limit), Reason: fmt.Sprintf("must be 1 to %d", MaxLimit),
-		}
-	}
+	f := Filter{Customer: q.Customer, Status: q.Status, Limit: limit}
 	if q.Customer != "" {
 		if err := q.Customer.Check(); err != nil {
 			return Filter{}, err

@@ -1,5 +1,5 @@
 // Package orderapp is what can be done with orders: commands ([Place], [Confirm], [Ship], [Deliver], [Cancel]), queries
-// ([Find], [List]) and the ports they need ([Views], [Accounts], [Counter]). [Register] wires them.
+// ([Find], [List], [Revenue]) and the ports they need ([Views], [Accounts], [Counter]). [Register] wires them.
 //
 // Commands return *domain.InvalidError for what was given, errors matching domain.ErrRule for what the state forbids,
 // *domain.NotFoundError, and *application.PreconditionError when an Expect isn't met. The rules themselves are in
@@ -56,6 +56,7 @@ func Register(b *application.Builder, cfg Config) error {
 	application.Handle(b, h.Cancel)
 	application.Answer(b, h.Find)
 	application.Answer(b, h.List)
+	application.Answer(b, h.Revenue)
 
 	application.Before(b, h.opened)
 	application.Before(b, h.delivered)

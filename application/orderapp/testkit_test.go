@@ -57,12 +57,14 @@ func two(customer order.CustomerID) orderapp.Place {
 	}}
 }
 
-// project brings the read model up to date.
+// project brings the read models up to date.
 func (s *shop) project() {
 	s.t.Helper()
 	events, err := orderpgtest.Events(s.t.Context(), s.db)
 	check(s.t, err)
-	check(s.t, orderpgtest.Project(context.WithoutCancel(s.t.Context()), s.db, orderpg.OrderList("domain.order.events"), events, 100))
+	for _, p := range orderpg.Projections("domain.order.events") {
+		check(s.t, orderpgtest.Project(context.WithoutCancel(s.t.Context()), s.db, p, events, 100))
+	}
 }
 
 func (s *shop) noMismatches(tables ...orderpgtest.Table) {

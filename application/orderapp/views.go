@@ -15,6 +15,9 @@ type Views interface {
 	// List returns the orders of the read model that pass the filter, newest first, by id where times are equal. None:
 	// an empty list.
 	List(ctx context.Context, f Filter) ([]Summary, error)
+	// Revenue returns what a customer's orders add up to by day, newest day first, by currency from the last to the first
+	// where days are equal. None: an empty list.
+	Revenue(ctx context.Context, f RevenueFilter) ([]DayRevenue, error)
 }
 
 // View is an order as [Find] and [Place] show it.

@@ -55,7 +55,9 @@ func wireOrder(w *tenon.Wiring) error {
 	if err != nil {
 		return err
 	}
-	w.Project(orderpg.OrderList(application.TopicPerAggregate(order.AggregateType, "")))
+	for _, p := range orderpg.Projections(application.TopicPerAggregate(order.AggregateType, "")) {
+		w.Project(p)
+	}
 	orderhttp.Routes(w.API, w.Builder)
 	return nil
 }

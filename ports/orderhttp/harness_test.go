@@ -105,6 +105,19 @@ func (o *orders) List(ctx context.Context, f orderapp.Filter) ([]orderapp.Summar
 	return found[:min(len(found), f.Limit)], nil
 }
 
+// Revenue has a day for each of the customer's orders, as if each were of a day before.
+func (o *orders) Revenue(ctx context.Context, f orderapp.RevenueFilter) ([]orderapp.DayRevenue, error) {
+	list, err := o.List(ctx, orderapp.Filter{Customer: f.Customer, Limit: 1000})
+	days := []orderapp.DayRevenue{}
+	for i, s := range list {
+		day := s.CreatedAt.AddDate(0, 0, -i).Format(time.DateOnly)
+		if f.After.Day == "" || day < f.After.Day {
+			days = append(days, orderapp.DayRevenue{Day: day, Currency: s.Total.Currency, Orders: 1, Total: s.Total.Amount.String()})
+		}
+	}
+	return days[:min(len(days), f.Limit)], err
+}
+
 // noAccounts counts nothing.
 type noAccounts struct{}
 

@@ -1,5 +1,5 @@
-// Package orderhttp serves orders over HTTP: [Routes] adds POST /orders, GET /orders, GET /orders/{id} and the steps
-// PUT /orders/{id}/confirm, /ship, /deliver and /cancel to an API.
+// Package orderhttp serves orders over HTTP: [Routes] adds POST /orders, GET /orders, GET /orders/{id}, GET
+// /customers/{id}/revenue and the steps PUT /orders/{id}/confirm, /ship, /deliver and /cancel to an API.
 //
 // Amounts leave as decimal strings; they come in as strings or JSON numbers and never pass through a float. An order's version
 // is its entity tag: a step with If-Match is taken at that version only. What the requests mean is in application/orderapp,
@@ -31,6 +31,7 @@ type routes struct {
 	cancel  func(context.Context, orderapp.Cancel) (application.Done, error)
 	find    func(context.Context, orderapp.Find) (orderapp.View, error)
 	list    func(context.Context, orderapp.List) (orderapp.Page, error)
+	revenue func(context.Context, orderapp.Revenue) (orderapp.RevenuePage, error)
 }
 
 // Routes adds the operations to api and binds what they send, so that b.Build reports what nothing handles.
@@ -43,6 +44,7 @@ func Routes(api huma.API, b *application.Builder) {
 		cancel:  application.Bind[orderapp.Cancel](b),
 		find:    application.Bind[orderapp.Find](b),
 		list:    application.Bind[orderapp.List](b),
+		revenue: application.Bind[orderapp.Revenue](b),
 	}
 	httpport.Handle(api, huma.Operation{
 		OperationID: "place-order", Method: http.MethodPost, Path: "/orders", DefaultStatus: http.StatusCreated,
@@ -62,6 +64,13 @@ func Routes(api huma.API, b *application.Builder) {
 		Tags:    []string{orderTag}, Errors: []int{http.StatusNotFound},
 		Responses: map[string]*huma.Response{"304": {Description: "The client has the current version."}},
 	}, r.getOrder)
+	httpport.Handle(api, huma.Operation{
+		OperationID: "get-revenue", Method: http.MethodGet, Path: "/customers/{id}/revenue",
+		Summary: "Get a customer's revenue by day",
+		Description: "What the customer's orders that weren't cancelled add up to, by the day (UTC) on which they were placed and by currency. " +
+			"Newest day first, from the read model: it may be a moment behind what commands have done. A customer without orders has no days.",
+		Tags: []string{orderTag},
+	}, r.getRevenue)
 	httpport.Handle(api, step("confirm", "Confirm a pending order", "Confirming again changes nothing."), r.confirmOrder)
 	httpport.Handle(api, step("ship", "Ship a confirmed order", "Again with the same tracking number changes nothing."), r.shipOrder)
 	httpport.Handle(api, step("deliver", "Note that a shipped order has arrived", "Delivering again changes nothing."), r.deliverOrder)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -46,8 +47,10 @@ func Events(ctx context.Context, db *postgres.DB) ([]projection.Event, error) {
 	return events, nil
 }
 
-// Project applies events to the read model in batches of a size, a transaction for each.
+// Project applies events to the read model in batches of a size, a transaction for each. Those that it doesn't handle are
+// passed by.
 func Project(ctx context.Context, db *postgres.DB, p projection.Projection, events []projection.Event, size int) error {
+	events = slices.DeleteFunc(slices.Clone(events), func(e projection.Event) bool { return !slices.Contains(p.Types, e.Type) })
 	for ; len(events) > 0; events = events[min(size, len(events)):] {
 		tx, err := db.Begin(ctx)
 		if err != nil {

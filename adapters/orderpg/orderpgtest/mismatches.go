@@ -13,13 +13,13 @@ import (
 	"github.com/tenon-go/tenon/domain/order"
 )
 
-// Mismatches compares, row by row, orders.orders with its items, orders.order_list and the customers' counters with
+// Mismatches compares, row by row, orders.orders with its items, orders.order_list, orders.revenue and the customers' counters with
 // what the events in tenon.events add up to. It returns a line or more for each row that differs, is missing or is
-// too many: nothing when all is well. Call it when commands have ended and the projection has caught up, or give
+// too many: nothing when all is well. Call it when commands have ended and the projections have caught up, or give
 // which tables to look at.
 func Mismatches(ctx context.Context, db *postgres.DB, tables ...Table) ([]string, error) {
 	if len(tables) == 0 {
-		tables = []Table{Orders(), OrderList(), Customers()}
+		tables = []Table{Orders(), OrderList(), Revenue(), Customers()}
 	}
 	events, err := Events(ctx, db)
 	if err != nil {

@@ -34,7 +34,9 @@ func shop(t *testing.T) *postgres.DB {
 	}
 	events, err := orderpgtest.Events(t.Context(), db)
 	check(t, err)
-	check(t, orderpgtest.Project(t.Context(), db, orderpg.OrderList("domain.order.events"), events, 2))
+	for _, p := range orderpg.Projections("domain.order.events") {
+		check(t, orderpgtest.Project(t.Context(), db, p, events, 2))
+	}
 	return db
 }
 
@@ -56,6 +58,8 @@ func TestMismatchesFindsEveryPlantedOne(t *testing.T) {
 		`UPDATE orders.order_list SET updated_at = updated_at + interval '1 microsecond' WHERE status = 'shipped'`: "order_list, row",
 		`DELETE FROM orders.order_list WHERE status = 'shipped'`:                                                   "order_list has no row",
 		`UPDATE orders.order_list SET id = gen_random_uuid() WHERE status = 'shipped'`:                             "of which the log has no events",
+		`UPDATE orders.revenue SET total_amount = total_amount + 0.01 WHERE customer_id = 'a'`:                     "revenue, row",
+		`DELETE FROM orders.revenue WHERE customer_id = 'a'`:                                                       "revenue has no row",
 		`UPDATE orders.customers SET open_orders = open_orders + 1`:                                                "customers, row",
 		`UPDATE orders.order_numbers SET number = 7 WHERE number = 2`:                                              "customers, row",
 	} {
