@@ -8,10 +8,14 @@ import (
 
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/projection"
+	"github.com/tenon-go/tenon/domain"
 )
 
 // Checkpoints stores how far projections are in a [Table] of the log. Safe for concurrent use.
-type Checkpoints struct{ rows *Table[checkpoint] }
+type Checkpoints struct {
+	rows    *Table[checkpoint]
+	applied *Table[domain.Version]
+}
 
 type checkpoint struct {
 	topic uuid.UUID
@@ -22,7 +26,7 @@ var _ projection.Checkpoints = (*Checkpoints)(nil)
 
 // NewCheckpoints returns an empty store of checkpoints in the log's database.
 func NewCheckpoints(log *Log) *Checkpoints {
-	return &Checkpoints{rows: NewTable[checkpoint](log)}
+	return &Checkpoints{rows: NewTable[checkpoint](log), applied: NewTable[domain.Version](log)}
 }
 
 // Next returns the committed offset, or projection.None.

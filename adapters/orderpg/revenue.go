@@ -19,6 +19,7 @@ func Revenue(topic string) projection.Projection {
 	p := projection.Declare("revenue", 1, func() *revenue {
 		return &revenue{Rows: projection.NewRows(orders, (*revenueOrder).ref), days: days, changes: make(map[revenueKey]*revenueChange)}
 	}, topic)
+	p.AllowRepeats() // what is counted for an order knows the order's version
 	projection.On(p, order.TypeCreated, (*revenue).placed)
 	projection.On(p, order.TypeCancelled, (*revenue).cancelled)
 	return p.Projection()

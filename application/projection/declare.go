@@ -38,6 +38,7 @@ type Declaration[F Fold] struct {
 	events   *codec.Types
 	types    []string
 	handlers map[string]func(F, *Event) error
+	repeats  Repeats
 }
 
 // Declare begins a projection by name, version and the topics that it reads, as [Projection] explains them. begin makes the
@@ -80,13 +81,16 @@ func OnSchema[E any, F Fold](d *Declaration[F], eventType string, schema int, ha
 // Events returns the declaration's table of event types, for upcasters.
 func (d *Declaration[F]) Events() *codec.Types { return d.events }
 
+// AllowRepeats says that the fold takes care of events that come again, as [Rows] do: see [Allowed].
+func (d *Declaration[F]) AllowRepeats() { d.repeats = Allowed }
+
 // Projection returns what was declared. Handlers that are added later don't count.
 func (d *Declaration[F]) Projection() Projection {
 	fixed := *d
 	fixed.handlers = maps.Clone(d.handlers)
 	return Projection{
 		Name: d.name, Version: d.version, Topics: slices.Clone(d.topics), Types: slices.Clone(d.types), Events: d.events,
-		Apply: fixed.apply,
+		Repeats: d.repeats, Apply: fixed.apply,
 	}
 }
 

@@ -84,6 +84,10 @@ func (c unwrapped) Advance(ctx context.Context, tx eventlog.Tx, name string, ver
 	return c.Checkpoints.Advance(ctx, tx.(*faultyTx).Tx, name, version, p, from, to)
 }
 
+func (c unwrapped) Fresh(ctx context.Context, tx eventlog.Tx, name string, version int, batch []projection.Event) ([]projection.Event, error) {
+	return c.Checkpoints.Fresh(ctx, tx.(*faultyTx).Tx, name, version, batch)
+}
+
 func withFaults(s *faultyStore, next func() error) func(*rig) {
 	return func(r *rig) {
 		s.Store = r.log

@@ -28,11 +28,27 @@ type Projection struct {
 	// Events says what payloads decode into, for the reader's own structs; nil: what the program's contexts have registered.
 	Events *codec.Types
 
+	// Repeats says who takes care that an event which comes again under another offset has no second effect.
+	Repeats Repeats
+
 	// Apply writes a batch's effects through tx, in the order given; a partition's events come in order and one batch
 	// at a time. It may be called again with the same or a part of the batch after an error, nothing of the failed call
 	// having been stored. It must do nothing but write through tx: no calls to other services.
 	Apply func(ctx context.Context, tx eventlog.Tx, batch []Event) error
 }
+
+// Repeats says what becomes of an event that is delivered again under another offset, as a relay does that publishes at least
+// once, or a foreign producer.
+type Repeats int
+
+const (
+	// Once keeps it from Apply: what was applied is remembered beside the checkpoint, by the last version of each aggregate,
+	// or by the event's id where it has no version. A statement for each batch.
+	Once Repeats = iota
+	// Allowed hands it to Apply, which must not mind: rows know the version that they have reached, or doing it twice is the
+	// same as once.
+	Allowed
+)
 
 // Event is a delivered event, decoded.
 type Event struct {
@@ -76,6 +92,10 @@ type Checkpoints interface {
 	Next(ctx context.Context, name string, version int, p Partition) (int64, error)
 	// Advance moves the checkpoint within tx from (None for the first time) to; ErrMoved when it isn't at from.
 	Advance(ctx context.Context, tx eventlog.Tx, name string, version int, p Partition, from, to int64) error
+	// Fresh returns those of the events that weren't returned before, in order, and remembers them when tx commits. An
+	// aggregate's events are told apart by version and must come on one partition, whose checkpoint tx has moved; events
+	// without a version are told apart by id.
+	Fresh(ctx context.Context, tx eventlog.Tx, name string, version int, batch []Event) ([]Event, error)
 }
 
 // DeadLetters takes the copies of events that can't be applied.

@@ -11,7 +11,9 @@ import "github.com/tenon-go/tenon/domain"
 func DeclareRows[R any](
 	name string, version int, table Table[R], ref func(*R) (id *string, version *domain.Version), topics ...string,
 ) *Declaration[*Rows[R]] {
-	return Declare(name, version, func() *Rows[R] { return NewRows(table, ref) }, topics...)
+	d := Declare(name, version, func() *Rows[R] { return NewRows(table, ref) }, topics...)
+	d.AllowRepeats()
+	return d
 }
 
 // Begins adds the handler of an event that makes a row; id and version are filled in.

@@ -22,6 +22,11 @@ func (r *Runner) transact(ctx context.Context, p Partition, from, to int64, even
 	if err := r.cfg.Checkpoints.Advance(ctx, tx, r.cfg.Projection.Name, r.cfg.Projection.Version, p, from, to); err != nil {
 		return outage(fmt.Errorf("advance checkpoint: %w", err))
 	}
+	if r.cfg.Projection.Repeats == Once && len(events) > 0 {
+		if events, err = r.cfg.Checkpoints.Fresh(ctx, tx, r.cfg.Projection.Name, r.cfg.Projection.Version, events); err != nil {
+			return outage(fmt.Errorf("look up what was applied: %w", err))
+		}
+	}
 	if len(events) == 0 {
 		return r.commit(ctx, tx, p, from, to, outage)
 	}

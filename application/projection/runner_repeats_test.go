@@ -1,0 +1,43 @@
+package projection_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tenon-go/tenon/application/projection"
+)
+
+// again is the same event under another offset.
+func again(d projection.Delivery, offset int64) projection.Delivery {
+	d.Offset = offset
+	return d
+}
+
+func TestRunnerAppliesAnEventThatComesAgainOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	first, second := event(t, 0, ""), event(t, 1, "")
+	second.Record.Version, first.Record.Version = 2, 1
+	message := event(t, 2, "") // without a version
+	r.handle(t, first, second, message)
+	r.handle(t, again(first, 3), again(message, 4), again(second, 5))
+	r.handle(t, again(second, 6), event(t, 7, ""))
+	if diff := cmp.Diff([]int{0, 1, 2, 7}, r.effect(t)); diff != "" {
+		t.Errorf("effects (-want +got):\n%s", diff)
+	}
+	if next, err := r.Start(t.Context(), partition); next != 8 || err != nil {
+		t.Errorf("Start: %d, %v, want 8", next, err)
+	}
+}
+
+func TestRunnerHandsRepeatsOverWhereTheyAreAllowed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(r *rig) { r.cfg.Projection.Repeats = projection.Allowed })
+	first := event(t, 0, "")
+	r.handle(t, first)
+	r.handle(t, again(first, 1))
+	if diff := cmp.Diff([][]int{{0}, {0}}, r.calls); diff != "" {
+		t.Errorf("calls of Apply (-want +got):\n%s", diff)
+	}
+}
