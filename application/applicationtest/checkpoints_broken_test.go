@@ -19,6 +19,7 @@ type brokenCheckpoints struct {
 	log     *memory.Log
 	asked   func(name *string, version *int, p *projection.Partition)
 	advance func(ctx context.Context, c brokenCheckpoints, tx eventlog.Tx, a advance) error
+	fresh   func(ctx context.Context, c brokenCheckpoints, tx eventlog.Tx, batch []projection.Event) ([]projection.Event, error)
 }
 
 type advance struct {
@@ -48,6 +49,15 @@ func (c brokenCheckpoints) Advance(
 	return c.inner(ctx, tx, a)
 }
 
+func (c brokenCheckpoints) Fresh(
+	ctx context.Context, tx eventlog.Tx, name string, version int, batch []projection.Event,
+) ([]projection.Event, error) {
+	if c.fresh != nil {
+		return c.fresh(ctx, c, tx, batch)
+	}
+	return c.Checkpoints.Fresh(ctx, tx, name, version, batch)
+}
+
 func (c brokenCheckpoints) inner(ctx context.Context, tx eventlog.Tx, a advance) error {
 	return c.Checkpoints.Advance(ctx, tx, a.name, a.version, a.p, a.from, a.to)
 }
@@ -66,9 +76,11 @@ func TestCheckpointsCatches(t *testing.T) {
 		"transaction of its own": {
 			brokenCheckpoints{advance: apart}, "a rolled-back checkpoint has no effect", "next offset",
 		},
-		"rows first":       {brokenCheckpoints{advance: apart}, "rows and checkpoint commit together", "next offset"},
-		"one for all":      {brokenCheckpoints{asked: sameVersion}, "names, versions and partitions have checkpoints of their own", "first checkpoint of"},
-		"topic's id unset": {brokenCheckpoints{asked: sameTopic}, "another incarnation of the topic is noticed", "made anew"},
+		"rows first":         {brokenCheckpoints{advance: apart}, "rows and checkpoint commit together", "next offset"},
+		"one for all":        {brokenCheckpoints{asked: sameVersion}, "names, versions and partitions have checkpoints of their own", "first checkpoint of"},
+		"topic's id unset":   {brokenCheckpoints{asked: sameTopic}, "another incarnation of the topic is noticed", "made anew"},
+		"nothing remembered": {brokenCheckpoints{fresh: forget}, "what was applied is not fresh again", "step 0: 5 of 5 events are fresh"},
+		"remembered for all": {brokenCheckpoints{fresh: oneMemory}, "what was applied is not fresh again", "step 5: 0 of 2 events are fresh"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -120,3 +132,11 @@ func apart(ctx context.Context, c brokenCheckpoints, _ eventlog.Tx, a advance) e
 func sameVersion(_ *string, version *int, _ *projection.Partition) { *version = 1 }
 
 func sameTopic(_ *string, _ *int, p *projection.Partition) { p.ID = uuid.Nil }
+
+func forget(_ context.Context, _ brokenCheckpoints, _ eventlog.Tx, batch []projection.Event) ([]projection.Event, error) {
+	return batch, nil
+}
+
+func oneMemory(ctx context.Context, c brokenCheckpoints, tx eventlog.Tx, batch []projection.Event) ([]projection.Event, error) {
+	return c.Checkpoints.Fresh(ctx, tx, "list", 1, batch)
+}
