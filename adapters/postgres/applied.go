@@ -14,12 +14,14 @@ import (
 )
 
 const (
-	// What it returns is as it was before: a statement doesn't see what it writes itself.
+	// What it returns is as it was before: a statement doesn't see what it writes itself. The rows are looked up by their whole
+	// key, one by one: a join is planned over all rows of the projection while the table has no statistics.
 	appliedSQL = `
 WITH batch AS (SELECT * FROM unnest($3::text[], $4::text[], $5::bigint[]) AS u(aggregate_type, aggregate_id, last_version)),
 before AS (
-    SELECT a.aggregate_type, a.aggregate_id, a.last_version FROM batch AS b
-    JOIN tenon.applied AS a ON a.projection = $1 AND a.version = $2 AND a.aggregate_type = b.aggregate_type AND a.aggregate_id = b.aggregate_id
+    SELECT b.aggregate_type, b.aggregate_id, a.last_version FROM batch AS b
+    CROSS JOIN LATERAL (SELECT last_version FROM tenon.applied AS a WHERE a.projection = $1 AND a.version = $2
+        AND a.aggregate_type = b.aggregate_type AND a.aggregate_id = b.aggregate_id LIMIT 1) AS a
 ),
 moved AS (
     INSERT INTO tenon.applied AS a (projection, version, aggregate_type, aggregate_id, last_version)
