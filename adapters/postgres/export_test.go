@@ -13,16 +13,26 @@ const (
 )
 
 // PageArgs returns PageSQL's parameters.
-func PageArgs(c Cursor, limit int) []any { return pageArgs(c, limit) }
+func PageArgs(c Cursor, limit int) []any { return append(pageArgs(c, limit), separator) }
 
 // WithheldSQL is the statement behind LaneLog.Withheld.
 const WithheldSQL = withheldSQL
 
-// LaneQuery returns the statement for a page of a lane and its parameters.
-func LaneQuery(c Cursor, q relaying.Query) (string, []any) { return laneQuery(c, q, int64(q.Bytes)) }
+// LaneQuery returns the statement for a page of a lane and its parameters, bounded by bytes or not.
+func LaneQuery(c Cursor, q relaying.Query, bounded bool) (string, []any) {
+	if !bounded {
+		return laneQuery(c, q, 0, separator)
+	}
+	return laneQuery(c, q, int64(q.Bytes), separator)
+}
+
+// Bounds reports whether the server would be told a bound of bytes.
+func (l *LaneLog) Bounds(q relaying.Query) bool { return l.bound(q) > 0 }
 
 // WithheldArgs returns WithheldSQL's parameters.
-func WithheldArgs(after, c Cursor, q relaying.WithheldQuery) []any { return withheldArgs(after, c, q) }
+func WithheldArgs(after, c Cursor, q relaying.WithheldQuery) []any {
+	return append(withheldArgs(after, c, q), separator)
+}
 
 // Queued returns how many units wait to be sent.
 func (db *DB) Queued() int {

@@ -41,16 +41,40 @@ func TestLanePagesAreBoundedByBytes(t *testing.T) {
 				store(t, db, r)
 			}
 			for bound, most := range map[int]int{1: 1, large: 1, 3*large + large/2: 3, records * large: records} {
-				checkPages(t, l, bound, most, records)
+				checkPages(t, l, "", bound, most, records)
 			}
 		})
 	}
 }
 
-// checkPages reads all pages; none may hold more than the bound, or more than one record where one alone is larger.
-func checkPages(t *testing.T, l *postgres.LaneLog, bound, most, records int) {
-	t.Helper()
+// A lane that has met only small payloads doesn't have the server sum them up. Large ones must not break the bound then.
+func TestLanePagesAreBoundedWhenPayloadsGrow(t *testing.T) {
+	t.Parallel()
+	const records, bound = 12, 3*large + large/2
+	db := open(t)
+	l := postgres.NewLaneLog(db)
+	store(t, db, events("small", 1, 20)...)
 	var after eventlog.Cursor
+	for range 2 {
+		after = must(l.Read(t.Context(), relaying.Query{Lane: relaying.Lane{Of: 1}, After: after, Records: 15, Bytes: bound}))(t).Next
+	}
+	if l.Bounds(relaying.Query{Records: 1000, Bytes: bound}) {
+		t.Fatal("the server is told a bound though payloads were small")
+	}
+	for i := range records {
+		r := event("a", domain.Version(i+1))
+		r.Payload = []byte(incompressible(i))
+		store(t, db, r)
+	}
+	checkPages(t, l, after, bound, 3, records)
+	if !l.Bounds(relaying.Query{Records: 1000, Bytes: bound}) {
+		t.Error("the server is told no bound though payloads were large")
+	}
+}
+
+// checkPages reads all pages; none may hold more than the bound, or more than one record where one alone is larger.
+func checkPages(t *testing.T, l *postgres.LaneLog, after eventlog.Cursor, bound, most, records int) {
+	t.Helper()
 	read := 0
 	for pages := 0; ; pages++ {
 		page := must(l.Read(t.Context(), relaying.Query{Lane: relaying.Lane{Of: 1}, After: after, Records: 1000, Bytes: bound}))(t)

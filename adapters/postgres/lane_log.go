@@ -22,6 +22,10 @@ type LaneLog struct {
 	// server from sending, and the client from dropping, much more than a page may hold.
 	growth atomic.Uint64
 
+	// typical is how large the payloads of pages were on average lately, in bytes; 0: not known. Where pages of such payloads
+	// stay far from their bound, the server isn't told one.
+	typical atomic.Int64
+
 	reach *relaying.Reach
 }
 
@@ -95,13 +99,8 @@ func checkQuery(q relaying.Query) error {
 
 // page asks for a record more than it returns, so that it knows when the window is finished.
 func (l *LaneLog) page(ctx context.Context, c Cursor, q relaying.Query) (relaying.Page, error) {
-	stored := l.stored(q.Bytes) // once: another lane may learn meanwhile, and both sides must mean the same bound
-	query, args := laneQuery(c, q, stored)
-	rows, err := l.db.pool.QueryContext(ctx, query, args...)
-	if err != nil {
-		return relaying.Page{}, err
-	}
-	b, err := collectBounded(rows, bounds{records: q.Records, bytes: q.Bytes, stored: stored})
+	within := bounds{records: q.Records, bytes: q.Bytes, stored: l.bound(q)} // once: another lane may learn meanwhile
+	b, err := separated(func(separator string) (bounded, error) { return l.collect(ctx, c, q, within, separator) })
 	if err != nil {
 		return relaying.Page{}, err
 	}
@@ -113,14 +112,44 @@ func (l *LaneLog) page(ctx context.Context, c Cursor, q relaying.Query) (relayin
 	return relaying.Page{Records: b.records, Next: c.Passed(last.Position, false).Text(), More: true}, nil
 }
 
-// laneQuery returns the statement for a page and its parameters. The whole log is read without looking at buckets.
-func laneQuery(c Cursor, q relaying.Query, stored int64) (string, []any) {
-	args := append(pageArgs(c, q.Records+1), stored)
+// collect runs the page's statement. Where payloads turn out to be much larger than they were, it breaks the connection off
+// rather than have the server send all the rest.
+func (l *LaneLog) collect(ctx context.Context, c Cursor, q relaying.Query, within bounds, separator string) (bounded, error) {
+	query, args := laneQuery(c, q, within.stored, separator)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	rows, err := l.db.pool.QueryContext(ctx, query, args...)
+	if err != nil {
+		return bounded{}, err
+	}
+	return collectBounded(rows, separator, within, cancel)
+}
+
+// laneQuery returns the statement for a page and its parameters: bounded by what the server stores unless stored is 0. The
+// whole log is read without looking at buckets.
+func laneQuery(c Cursor, q relaying.Query, stored int64, separator string) (string, []any) {
+	args := append(pageArgs(c, q.Records+1), separator)
 	if q.Lane.Of == 1 {
-		return wholePageSQL, args
+		if stored == 0 {
+			return pageSQL, args
+		}
+		return boundedPageSQL, append(args, stored)
 	}
 	from, to := q.Lane.Buckets()
-	return lanePageSQL, append(args, from, to)
+	args = append(args, from, to)
+	if stored == 0 {
+		return lanePageSQL, args
+	}
+	return boundedLanePageSQL, append(args, stored)
+}
+
+// bound returns what the server is told to send at most, 0 for nothing: summing up what it stores takes it as long as all
+// else, and is spared where pages were far from the bound.
+func (l *LaneLog) bound(q relaying.Query) int64 {
+	if typical := l.typical.Load(); typical > 0 && int64(q.Records) <= int64(q.Bytes)/(2*typical) {
+		return 0
+	}
+	return l.stored(q.Bytes)
 }
 
 // stored returns how much the server may send by the size in which it stores payloads: it doesn't know their real size
@@ -132,6 +161,9 @@ func (l *LaneLog) stored(bytes int) int64 {
 // learn falls slowly, so that a few payloads that don't shrink make no surprise of the next that do. Too high a growth
 // only makes pages smaller.
 func (l *LaneLog) learn(b bounded) {
+	if n := int64(len(b.records)); n > 0 {
+		l.typical.Store(max(b.bytes/n, (3*l.typical.Load()+b.bytes/n)/4, 1))
+	}
 	if b.storedBytes == 0 {
 		return
 	}

@@ -49,13 +49,15 @@ func TestTortureLanePlans(t *testing.T) {
 	for name, cursor := range laneCursors(t, db, transactions) {
 		for _, lanes := range []int{1, 2, 8} {
 			for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
-				t.Run(fmt.Sprintf("%s, lane of %d, %s", name, lanes, mode), func(t *testing.T) {
-					t.Parallel()
-					c := must(postgres.ParseCursor(cursor))(t)
-					q := relaying.Query{Lane: relaying.Lane{Number: lanes / 2, Of: lanes}, Records: pageLimit, Bytes: manyBytes}
-					query, args := postgres.LaneQuery(c, q)
-					explain(t, db, mode, query, args...).checkMost(t, 4*pageLimit*float64(lanes))
-				})
+				for _, bounded := range []bool{true, false} {
+					t.Run(fmt.Sprintf("%s, lane of %d, %s, bounded %v", name, lanes, mode, bounded), func(t *testing.T) {
+						t.Parallel()
+						c := must(postgres.ParseCursor(cursor))(t)
+						q := relaying.Query{Lane: relaying.Lane{Number: lanes / 2, Of: lanes}, Records: pageLimit, Bytes: manyBytes}
+						query, args := postgres.LaneQuery(c, q, bounded)
+						explain(t, db, mode, query, args...).checkMost(t, 4*pageLimit*float64(lanes))
+					})
+				}
 			}
 		}
 	}

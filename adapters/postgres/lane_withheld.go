@@ -10,14 +10,14 @@ import (
 
 // withheldSQL finds a key's records by the index of streams. Without OFFSET 0 the planner may prefer to search the log
 // by position.
-const withheldSQL = boundHead + `
+const withheldSQL = boundHead + `$12` + boundFrom + `
     SELECT * FROM (
         SELECT ` + pageColumns + ` FROM tenon.events AS e
         WHERE e.tenant = '' AND e.aggregate_type = $1 AND e.aggregate_id = $2 AND e.position >= $3
             AND (pg_visible_in_snapshot(e.xid, $4::pg_snapshot) OR e.position <= $5 AND pg_visible_in_snapshot(e.xid, $6::pg_snapshot))
             AND NOT (pg_visible_in_snapshot(e.xid, $9::pg_snapshot) OR e.position <= $10 AND pg_visible_in_snapshot(e.xid, $11::pg_snapshot))
         OFFSET 0) AS key
-    ORDER BY position LIMIT $7` + boundTail
+    ORDER BY position LIMIT $7` + boundTail + `$8` + boundEnd
 
 // Withheld returns what one cursor has passed of a key and the other hasn't. It costs as much as the key has records.
 func (l *LaneLog) Withheld(ctx context.Context, q relaying.WithheldQuery) ([]eventlog.Record, error) {
@@ -32,11 +32,13 @@ func (l *LaneLog) Withheld(ctx context.Context, q relaying.WithheldQuery) ([]eve
 	if err != nil {
 		return nil, err
 	}
-	rows, err := l.db.pool.QueryContext(ctx, withheldSQL, withheldArgs(after, c, q)...)
-	if err != nil {
-		return nil, Wrap(ctx, err)
-	}
-	b, err := collectBounded(rows, bounds{records: q.Records, bytes: q.Bytes, stored: int64(q.Bytes)})
+	b, err := separated(func(separator string) (bounded, error) {
+		rows, err := l.db.pool.QueryContext(ctx, withheldSQL, append(withheldArgs(after, c, q), separator)...)
+		if err != nil {
+			return bounded{}, err
+		}
+		return collectBounded(rows, separator, bounds{records: q.Records, bytes: q.Bytes, stored: int64(q.Bytes)}, nil)
+	})
 	return b.records, Wrap(ctx, err)
 }
 

@@ -38,11 +38,13 @@ func (db *DB) Read(ctx context.Context, after eventlog.Cursor, limit int) (event
 
 // page asks for a record more than it returns, so that it knows when the window is finished.
 func (db *DB) page(ctx context.Context, c Cursor, limit int) (eventlog.Page, error) {
-	rows, err := db.pool.QueryContext(ctx, pageSQL, pageArgs(c, limit+1)...)
-	if err != nil {
-		return eventlog.Page{}, Wrap(ctx, err)
-	}
-	records, err := collect(rows, limit+1)
+	records, err := separated(func(separator string) ([]eventlog.Record, error) {
+		rows, err := db.pool.QueryContext(ctx, pageSQL, append(pageArgs(c, limit+1), separator)...)
+		if err != nil {
+			return nil, err
+		}
+		return collectPacked(rows, separator, limit+1)
+	})
 	if err != nil {
 		return eventlog.Page{}, Wrap(ctx, err)
 	}

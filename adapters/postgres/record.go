@@ -21,6 +21,19 @@ func collect(rows *sql.Rows, most int) ([]eventlog.Record, error) {
 	return records, errors.Join(rows.Err(), rows.Close())
 }
 
+// collectPacked reads all packed rows and closes them.
+func collectPacked(rows *sql.Rows, separator string, most int) ([]eventlog.Record, error) {
+	records := make([]eventlog.Record, 0, min(most, 1024))
+	unpack := newUnpacker(separator)
+	for rows.Next() {
+		records = append(records, eventlog.Record{})
+		if err := unpack.scan(rows, &records[len(records)-1]); err != nil {
+			return nil, errors.Join(err, rows.Close())
+		}
+	}
+	return records, errors.Join(rows.Err(), rows.Close())
+}
+
 // scanner is a row of a result.
 type scanner interface{ Scan(dest ...any) error }
 

@@ -77,8 +77,10 @@ const (
 	lateRows = `SELECT ` + pageColumns + ` FROM tenon.events AS e
         WHERE e.xid = l.xid AND e.position > $1`
 
-	// pageSQL reads of the whole log.
-	pageSQL = `
+	// pageSQL reads of the whole log, packed with the separator $8.
+	pageSQL = `SELECT ` + packedHead + `$8` + packedTail + ` FROM (` + wholePage + `) AS page ORDER BY position`
+
+	wholePage = `
 SELECT * FROM (
     (` + newRows + `
      ORDER BY e.position LIMIT $7)
