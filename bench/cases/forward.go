@@ -20,16 +20,30 @@ type starter func(ctx context.Context, lap *measure.Lap) (failed <-chan error, e
 func background(run func(ctx context.Context) error) starter {
 	return func(ctx context.Context, lap *measure.Lap) (<-chan error, error) {
 		ctx, stop := context.WithCancel(ctx)
-		ended := make(chan error, 1)
-		go func() { ended <- run(ctx) }()
+		failed, wait := ending(func() error { return run(ctx) })
 		lap.Cleanup(func() error {
 			stop()
-			if err := <-ended; !errors.Is(err, context.Canceled) {
+			if err := wait(); !errors.Is(err, context.Canceled) {
 				return err
 			}
 			return nil
 		})
-		return ended, nil
+		return failed, nil
+	}
+}
+
+// ending runs something and tells its end twice: to the one that looks whether it failed, and to everybody that waits.
+func ending(run func() error) (failed <-chan error, wait func() error) {
+	told, ended := make(chan error, 1), make(chan struct{})
+	var result error // set when ended is closed
+	go func() {
+		defer close(ended)
+		result = run()
+		told <- result
+	}()
+	return told, func() error {
+		<-ended
+		return result
 	}
 }
 

@@ -2,7 +2,9 @@ package cases
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -41,6 +43,24 @@ func TestForwardWaitsBeyondTheMarksOfTransactions(t *testing.T) {
 	}
 	if err := (world{rig: r}).forward(t.Context(), lap, 10, true, background(relay)); err != nil {
 		t.Error(err)
+	}
+}
+
+// A relay that ends by itself fails its round: who notices it takes the error, and the lap's end must not wait for another.
+func TestARoundEndsWhenItsRelayHasFailed(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	c := measure.Case{Name: "c", Metrics: rate("x"), Competitors: []measure.Competitor{{
+		Name: "relay", Role: measure.Ours, Round: func(ctx context.Context, lap *measure.Lap) error {
+			failed, err := background(func(context.Context) error { return broken })(ctx, lap)
+			if err != nil {
+				return err
+			}
+			return <-failed
+		},
+	}}}
+	if _, err := measure.Run(t.Context(), []measure.Case{c}, 1, io.Discard); !errors.Is(err, broken) {
+		t.Errorf("error %v, want %v", err, broken)
 	}
 }
 

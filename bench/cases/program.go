@@ -63,11 +63,10 @@ func (p *program) start(ctx context.Context, lap *measure.Lap) (failed <-chan er
 		return nil, err
 	}
 	running, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- app.Run(running) }()
+	failed, wait := ending(func() error { return app.Run(running) })
 	lap.Cleanup(func() error {
 		stop()
-		err := <-ended
+		err := wait()
 		if logged.Len() > 0 {
 			err = errors.Join(err, errors.New(strings.TrimSpace(logged.String())))
 		}
@@ -75,11 +74,10 @@ func (p *program) start(ctx context.Context, lap *measure.Lap) (failed <-chan er
 	})
 	select {
 	case <-app.Ready():
-	case err := <-ended:
-		ended <- err
+	case err := <-failed:
 		return nil, errors.Join(errors.New("tenon didn't start"), err)
 	}
-	return ended, nil
+	return failed, nil
 }
 
 // wire implements tenon.Context.Wire.
