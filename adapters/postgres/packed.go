@@ -59,7 +59,7 @@ type unpacker struct {
 // newUnpacker is for rows with as many other columns in front as before has places for.
 func newUnpacker(separator string, before ...any) *unpacker {
 	u := &unpacker{separator: separator}
-	u.dest = append(before, &u.text, &u.payload)
+	u.dest = append(append(u.dest, before...), &u.text, &u.payload)
 	return u
 }
 
