@@ -60,6 +60,9 @@ func refusesBatch(err error) bool {
 // verdict looks at what was said about each record. Most errors are only the echo of one: a partition's other records
 // fail with it, and those of other partitions because the transaction can't be committed any more.
 func (t *transaction) verdict(ctx context.Context) error {
+	if !t.failed {
+		return nil
+	}
 	all := slices.Concat(t.cursorErrs, t.errs)
 	if i := slices.IndexFunc(all, fenced); i >= 0 {
 		return laneError(ctx, all[i])

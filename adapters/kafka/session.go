@@ -22,6 +22,7 @@ type session struct {
 	lane    int
 	clients []*kgo.Client
 	parked  map[relaying.Key]bool // as committed
+	encoder encoder               // its records are the clients' while a Commit is under way, and for good after an error
 
 	ctx    context.Context // ends with the session; its cause says why
 	cancel context.CancelCauseFunc
@@ -32,7 +33,7 @@ type session struct {
 var _ relaying.Session = (*session)(nil)
 
 func newSession(l *Lanes, log uuid.UUID, lane int) *session {
-	s := &session{lanes: l, log: log, lane: lane, parked: make(map[relaying.Key]bool), closed: make(chan struct{})}
+	s := &session{lanes: l, encoder: encoder{cfg: l.lanes}, log: log, lane: lane, parked: make(map[relaying.Key]bool), closed: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	return s
 }
@@ -73,6 +74,7 @@ func (s *session) Commit(ctx context.Context, b relaying.Batch) error {
 		return err
 	}
 	s.parked = t.parked
+	s.encoder.done()
 	return nil
 }
 

@@ -26,6 +26,7 @@ type transaction struct {
 
 	errs       []error // by record, nil for those that a broker took
 	cursorErrs []error
+	failed     bool // whether there is an error among them
 }
 
 // prepare turns a batch into what is sent.
@@ -39,9 +40,13 @@ func (s *session) prepare(b relaying.Batch) (*transaction, error) {
 		records: make([]*kgo.Record, len(b.Records)), errs: make([]error, len(b.Records)),
 	}
 	topics := make(map[string]bool)
+	last := ""
+	s.encoder.begin(len(b.Records))
 	for i := range b.Records {
-		t.records[i] = s.lanes.lanes.record(&b.Records[i])
-		topics[b.Records[i].Topic] = true
+		t.records[i] = s.encoder.add(&b.Records[i])
+		if topic := t.records[i].Topic; topic != last || i == 0 { // most are of the same
+			topics[topic], last = true, topic
+		}
 	}
 	t.topics = slices.Sorted(maps.Keys(topics))
 	if err := t.note(b); err != nil {
@@ -108,27 +113,40 @@ func (t *transaction) run(ctx context.Context) error {
 }
 
 func (t *transaction) produce(ctx context.Context) {
-	for i, r := range t.records {
-		promise := func(_ *kgo.Record, err error) { t.errs[i] = err }
+	for _, r := range t.records {
 		if k := t.s.lanes.topics.get(r.Topic); k != nil && k.apart.Load() {
-			t.produceApart(ctx, r, promise)
+			t.produceApart(ctx, r)
 			continue
 		}
-		t.cl.Produce(ctx, r, promise)
+		t.cl.Produce(ctx, r, t.answered)
 	}
 	for i, r := range t.cursor {
-		t.cl.Produce(ctx, r, func(_ *kgo.Record, err error) { t.cursorErrs[i] = err })
+		t.cl.Produce(ctx, r, func(_ *kgo.Record, err error) {
+			t.cursorErrs[i] = err
+			t.failed = t.failed || err != nil
+		})
+	}
+}
+
+// answered notes what was said about a record of the batch. The client calls it for one record at a time.
+func (t *transaction) answered(r *kgo.Record, err error) {
+	if err == nil {
+		return
+	}
+	t.failed = true
+	if i := slices.Index(t.records, r); i >= 0 {
+		t.errs[i] = err
 	}
 }
 
 // produceApart waits until a broker has answered, so that the record is alone in its batch.
-func (t *transaction) produceApart(ctx context.Context, r *kgo.Record, promise func(*kgo.Record, error)) {
+func (t *transaction) produceApart(ctx context.Context, r *kgo.Record) {
 	if ctx.Err() != nil {
 		return
 	}
 	answered := make(chan struct{})
 	t.cl.Produce(ctx, r, func(r *kgo.Record, err error) {
-		promise(r, err)
+		t.answered(r, err)
 		close(answered)
 	})
 	select {

@@ -36,12 +36,15 @@ type Header struct {
 
 // Headers returns r's headers in the order in which every relay writes them. Columns that are empty become empty
 // headers, so that the set is always the same; version is empty for a message.
-func Headers(r *eventlog.Record) []Header {
+func Headers(r *eventlog.Record) []Header { return AppendHeaders(nil, r) }
+
+// AppendHeaders appends [Headers] to headers, for callers that have many records and use the memory again.
+func AppendHeaders(headers []Header, r *eventlog.Record) []Header {
 	version := ""
 	if !r.IsMessage() {
 		version = r.Version.String()
 	}
-	return []Header{
+	return append(headers, []Header{
 		{HeaderEventID, r.ID.String()},
 		{HeaderEventType, r.Type},
 		{HeaderSchemaVersion, strconv.Itoa(r.SchemaVersion)},
@@ -52,7 +55,7 @@ func Headers(r *eventlog.Record) []Header {
 		{HeaderCorrelationID, r.CorrelationID},
 		{HeaderCausationID, r.CausationID},
 		{HeaderTraceparent, r.Traceparent},
-	}
+	}...)
 }
 
 // Parse returns the record that the headers describe; get returns a header's value, "" if it is absent. Topic, Payload,
