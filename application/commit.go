@@ -90,13 +90,7 @@ func (u *Unit) transact(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := u.write(ctx, tx, records); err != nil {
-		return err
-	}
-	if err := tx.Commit(ctx); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
+	return u.write(ctx, tx, records)
 }
 
 // collect encodes the events recorded since the last call, in the order in which the unit met their aggregates.
@@ -203,7 +197,7 @@ func encodeMessage(payload any) ([]byte, error) {
 	return json.Marshal(payload)
 }
 
-// write saves the state of all changed aggregates, a type at a time, appends the events and guards what was only read.
+// write saves the state of all changed aggregates, a type at a time, appends the events, guards what was only read and commits.
 func (u *Unit) write(ctx context.Context, tx eventlog.Tx, records []eventlog.Record) error {
 	var changed []tracked
 	var guards []eventlog.Head
@@ -230,11 +224,25 @@ func (u *Unit) write(ctx context.Context, tx eventlog.Tx, records []eventlog.Rec
 		}
 		start = end
 	}
+	return finish(ctx, tx, records, guards)
+}
+
+// finish ends the unit, in one step where nothing is to be guarded and the store can.
+func finish(ctx context.Context, tx eventlog.Tx, records []eventlog.Record, guards []eventlog.Head) error {
+	if f, ok := tx.(eventlog.Finisher); ok && len(guards) == 0 {
+		if err := f.Finish(ctx, records); err != nil {
+			return fmt.Errorf("append events and commit: %w", err)
+		}
+		return nil
+	}
 	if err := tx.Append(ctx, records); err != nil {
 		return fmt.Errorf("append events: %w", err)
 	}
 	if err := tx.Guard(ctx, guards); err != nil {
 		return fmt.Errorf("check what was read: %w", err)
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
 }

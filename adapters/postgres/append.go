@@ -29,25 +29,21 @@ const appendColumns = `event_id, topic, aggregate_type, aggregate_id, version, b
 const appendSQL = `
 WITH locked AS MATERIALIZED (
     SELECT pg_advisory_xact_lock_shared($1, b) FROM unnest($2::integer[]) AS b
-), added AS (
-    INSERT INTO tenon.events (` + appendColumns + `)
-    SELECT r.event_id, r.topic, r.aggregate_type, r.aggregate_id, nullif(r.version, 0), r.bucket, r.event_type, r.schema_version,
-        r.payload::json, r.metadata::jsonb, r.correlation_id, r.causation_id, r.traceparent, r.actor, r.recorded_at
-    FROM (SELECT count(*) FROM locked) AS l,
-        unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::smallint[], $9::text[], $10::integer[],
-            $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::timestamptz[]) WITH ORDINALITY
-        AS r(` + appendColumns + `, place)
-    ORDER BY r.place
-    RETURNING xid
 )
-SELECT xid::text FROM added LIMIT 1`
+INSERT INTO tenon.events (` + appendColumns + `)
+SELECT r.event_id, r.topic, r.aggregate_type, r.aggregate_id, nullif(r.version, 0), r.bucket, r.event_type, r.schema_version,
+    r.payload::json, r.metadata::jsonb, r.correlation_id, r.causation_id, r.traceparent, r.actor, r.recorded_at
+FROM (SELECT count(*) FROM locked) AS l,
+    unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::smallint[], $9::text[], $10::integer[],
+        $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::timestamptz[]) WITH ORDINALITY
+    AS r(` + appendColumns + `, place)
+ORDER BY r.place`
 
 // appendOneSQL does the same for a single record, the usual case, at less than half the server's time.
 const appendOneSQL = `
 INSERT INTO tenon.events (` + appendColumns + `)
 SELECT $3::uuid, $4, $5, $6, nullif($7::bigint, 0), $8::smallint, $9, $10::integer, $11::json, $12::jsonb, $13, $14, $15, $16, $17::timestamptz
-WHERE $2::integer IS NULL OR pg_advisory_xact_lock_shared($1::integer, $2::integer) IS NOT NULL
-RETURNING xid::text`
+WHERE $2::integer IS NULL OR pg_advisory_xact_lock_shared($1::integer, $2::integer) IS NOT NULL`
 
 const timestampForm = "2006-01-02 15:04:05.000000Z07:00"
 
@@ -58,21 +54,28 @@ func (t *Tx) Append(ctx context.Context, records []eventlog.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
-	b, err := newBatch(records)
+	query, args, err := appending(records, appendSQL, appendOneSQL)
 	if err != nil {
 		return err
 	}
-	query, args := appendSQL, append([]any{int32(lockClass), pq.Int32Array(b.locks)}, b.columns()...)
-	if len(records) == 1 {
-		query, args = appendOneSQL, b.onlyArgs()
-	}
-	var xid string
-	if err := t.tx.QueryRowxContext(ctx, query, args...).Scan(&xid); err != nil {
+	if _, err := t.tx.ExecContext(ctx, query, args...); err != nil {
 		return t.explainAppend(ctx, records, err)
 	}
 	t.raise = true
-	t.proof = proof{xid: xid, event: records[0].ID}
+	t.proof = proof{xid: t.xid, event: records[0].ID}
 	return nil
+}
+
+// appending returns the statement that appends the records, the one for a single record if that is all, and its parameters.
+func appending(records []eventlog.Record, many, one string) (string, []any, error) {
+	b, err := newBatch(records)
+	if err != nil {
+		return "", nil, err
+	}
+	if len(records) == 1 {
+		return one, b.onlyArgs(), nil
+	}
+	return many, append([]any{int32(lockClass), pq.Int32Array(b.locks)}, b.columns()...), nil
 }
 
 // explainAppend finds out whom a record collided with.

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql/driver"
+	"strings"
 
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
@@ -37,6 +38,9 @@ const maxStatements = 500
 type conn struct {
 	pqConn
 	statements map[string]statement
+	named      map[string]string // texts that are prepared for EXECUTE, to their names
+	names      int               // made so far, those of lost ones too
+	ended      bool              // the transaction, by its last statement
 }
 
 var _ pqConn = (*conn)(nil)
@@ -57,6 +61,9 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 
 // ExecContext runs a statement.
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if last, ok := strings.CutPrefix(query, lastMark); ok {
+		return c.execLast(ctx, last, args)
+	}
 	st, err := c.statement(ctx, query, args)
 	if err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := prepareSession(ctx, inner); err != nil {
 		return nil, errors.Join(err, inner.Close())
 	}
-	return &conn{pqConn: inner, statements: make(map[string]statement)}, nil
+	return &conn{pqConn: inner, statements: make(map[string]statement), named: make(map[string]string)}, nil
 }
 
 // prepareSession refuses a standby, whose snapshots list no running transactions, so that a reader would lose events.

@@ -42,6 +42,11 @@ func (t *Tx) explain(ctx context.Context, err error) error {
 	if !unsure && (pq.As(err) != nil || errors.Is(err, pq.ErrInFailedTransaction)) {
 		return classify(err) // the server said no
 	}
+	return t.lookUp(ctx, err)
+}
+
+// lookUp asks the server what became of a transaction of which err left that open.
+func (t *Tx) lookUp(ctx context.Context, err error) error {
 	if t.proof.xid == "" {
 		return fmt.Errorf("%w: %w", eventlog.ErrOutcomeUnknown, err)
 	}

@@ -19,7 +19,8 @@ func (db *DB) Begin(ctx context.Context) (eventlog.Tx, error) {
 	// database/sql rolls back when the context of BeginTx ends, also while a commit is on its way.
 	held, release := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, release)
-	tx, err := db.pool.BeginTxx(held, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	b := new(begun)
+	tx, err := db.pool.BeginTxx(context.WithValue(held, begunKey{}, b), &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if ended := !stop(); err != nil || ended {
 		if err == nil {
 			err = errors.Join(ctx.Err(), tx.Rollback())
@@ -27,7 +28,7 @@ func (db *DB) Begin(ctx context.Context) (eventlog.Tx, error) {
 		release()
 		return nil, Wrap(ctx, err)
 	}
-	return &Tx{db: db, tx: tx, release: release}, nil
+	return &Tx{db: db, tx: tx, release: release, xid: b.xid}, nil
 }
 
 // Querier reads, in a transaction or outside. Rows must be closed before the next call on the same transaction.

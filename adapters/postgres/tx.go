@@ -18,6 +18,7 @@ type Tx struct {
 	release context.CancelFunc
 	done    bool
 	raise   bool // whether readers are to be woken
+	xid     string
 	proof   proof
 }
 

@@ -45,6 +45,13 @@ type Tx interface {
 	Rollback() error
 }
 
+// Finisher is what a [Tx] may offer besides: the end of a unit in one round trip.
+type Finisher interface {
+	// Finish appends the records and commits; what is said of [Tx.Append] and [Tx.Commit] holds for it too. After an error
+	// the transaction is over. When ctx ends on the way, the error is ctx's only if nothing was stored. No records: a commit.
+	Finish(ctx context.Context, records []Record) error
+}
+
 // Head is an aggregate at a version.
 type Head struct {
 	Type    string
