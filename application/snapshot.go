@@ -70,8 +70,12 @@ func (s *snapshots[PA]) restore(ctx context.Context, tx eventlog.Tx, a PA, aggre
 		return false, nil
 	}
 	shot, err := s.cfg.Store.LoadSnapshot(ctx, tx, aggregateType, id)
-	if err != nil {
+	switch {
+	case err != nil && (tx != nil || ctx.Err() != nil): // the transaction is lost with the statement, or nobody waits any more
 		return false, fmt.Errorf("load snapshot: %w", err)
+	case err != nil:
+		s.cfg.Logger.WarnContext(ctx, "snapshot not read, folding all events", "aggregate_type", aggregateType, "aggregate_id", id, "error", err)
+		return false, nil
 	}
 	if shot.Version < 1 || shot.Fold != s.cfg.Fold {
 		return false, nil

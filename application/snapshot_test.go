@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -140,6 +141,42 @@ func TestSnapshotThatCannotBeUsedIsPassedOver(t *testing.T) {
 				t.Errorf("logged %q", logged.String())
 			}
 		})
+	}
+}
+
+// unreadable is a store whose snapshots can't be read.
+type unreadable struct{ *memory.Snapshots }
+
+func (unreadable) LoadSnapshot(context.Context, eventlog.Tx, string, string) (application.Snapshot, error) {
+	return application.Snapshot{}, eventlog.ErrUnavailable
+}
+
+// A snapshot only saves time: without it all events are folded. Within a transaction, which the failed read may have ended, or
+// for nobody, they aren't.
+func TestSnapshotThatCannotBeReadIsPassedOver(t *testing.T) {
+	var logged bytes.Buffer
+	log := memory.NewLog()
+	fill(t, log, application.SnapshotConfig{Store: new(memory.Snapshots)}, 4)
+	cfg := application.SnapshotConfig{Store: unreadable{}, Logger: slog.New(slog.NewTextHandler(&logged, nil))}
+	repo := purseRepository(log, application.Snapshots(cfg, (*purse).State))
+	if p, err := repo.Load(t.Context(), nil, "p"); err != nil || domain.Stored(p) != 4 {
+		t.Errorf("loaded %+v (%v), want the fold of 4 events", p, err)
+	}
+	if lines := strings.Count(logged.String(), "\n"); lines != 1 {
+		t.Errorf("logged %q, want one line", logged.String())
+	}
+	tx, err := log.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback() //nolint:errcheck // nothing was written
+	if _, err := repo.Load(t.Context(), tx, "p"); !errors.Is(err, eventlog.ErrUnavailable) {
+		t.Errorf("within a transaction: %v, want ErrUnavailable", err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := repo.Load(ended, nil, "p"); !errors.Is(err, eventlog.ErrUnavailable) {
+		t.Errorf("under an ended context: %v, want the store's error", err)
 	}
 }
 
