@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"testing"
@@ -51,17 +52,13 @@ func TestFinishTellsTheTruthWhenItsAnswerIsLost(t *testing.T) {
 				p.next.Store(int32(how))
 				err := finish(t, db, records...)
 				if how == cutBefore {
-					if !errors.Is(err, eventlog.ErrUnavailable) || errors.Is(err, eventlog.ErrOutcomeUnknown) || stored(t, direct, records[0]) {
-						t.Errorf("unit %d: %v, stored: %v; want ErrUnavailable and false", i, err, stored(t, direct, records[0]))
-					}
+					wantNotStored(t, direct, records[0], err)
 					continue
 				}
 				if err != nil || !stored(t, direct, records[0]) {
 					t.Errorf("unit %d: %v, stored: %v; want no error and true", i, err, stored(t, direct, records[0]))
 				}
-				select {
-				case <-woken:
-				default:
+				if !isClosed(woken) {
 					t.Errorf("unit %d: readers weren't woken", i)
 				}
 			}
@@ -69,6 +66,23 @@ func TestFinishTellsTheTruthWhenItsAnswerIsLost(t *testing.T) {
 				t.Errorf("%d connections cut, want 10", p.cuts.Load())
 			}
 		})
+	}
+}
+
+func wantNotStored(t *testing.T, db *postgres.DB, r eventlog.Record, err error) {
+	t.Helper()
+	is := stored(t, db, r)
+	if !errors.Is(err, eventlog.ErrUnavailable) || errors.Is(err, eventlog.ErrOutcomeUnknown) || is {
+		t.Errorf("%v, stored: %v; want ErrUnavailable and false", err, is)
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -125,19 +139,25 @@ func TestFinishKeepsOddTexts(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, w := range want {
-				var got eventlog.Record
-				for r, err := range db.Stream(t.Context(), nil, w.AggregateType, w.AggregateID, 0) {
-					if err != nil {
-						t.Fatal(err)
-					}
-					got = r
-				}
-				if got.ID != w.ID || got.CorrelationID != odd || got.Actor != odd || got.Metadata[odd] != odd || string(got.Payload) != string(w.Payload) {
+				got := lastOf(t, db, w)
+				if got.ID != w.ID || got.CorrelationID != odd || got.Actor != odd || got.Metadata[odd] != odd || !bytes.Equal(got.Payload, w.Payload) {
 					t.Errorf("got %+v, want %+v", got, w)
 				}
 			}
 		})
 	}
+}
+
+// lastOf returns the last event of the aggregate that r is of.
+func lastOf(t testing.TB, db *postgres.DB, r eventlog.Record) (last eventlog.Record) {
+	t.Helper()
+	for e, err := range db.Stream(t.Context(), nil, r.AggregateType, r.AggregateID, 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = e
+	}
+	return last
 }
 
 // A session that lost its prepared statements, as behind a pooler, makes them anew.
