@@ -22,6 +22,7 @@ func laneCursors(t testing.TB, db *postgres.DB, transactions int) map[string]eve
 	t.Helper()
 	start := must(db.Read(t.Context(), "", 1))(t).Next // before everything
 	slow := beginTx(t, db)
+	must(postgres.SQL(slow).ExecContext(t.Context(), `SET LOCAL idle_in_transaction_session_timeout = 0`))(t) // idle for as long as the rest takes
 	for i := range 50 {
 		appendTo(t, slow, events(fmt.Sprint("slow", i), 1, 40)...)
 	}

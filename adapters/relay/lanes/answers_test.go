@@ -88,7 +88,7 @@ func TestFaultBrokerAnswersWithErrors(t *testing.T) {
 				Partitions: 3, CommitTimeout: 500 * time.Millisecond, TakeTimeout: time.Second,
 			}))(t)
 			t.Cleanup(target.Close)
-			n := must(newNode(db, f.broker, options{lanes: 2, lease: time.Second, log: log.logger(), target: target, change: func(cfg *lanes.Config) {
+			n := must(newNode(db, f.broker, options{lanes: 2, lease: 3 * time.Second, log: log.logger(), target: target, change: func(cfg *lanes.Config) {
 				cfg.RetryMax = 500 * time.Millisecond
 			}}))(t)
 			if tt.key == kmsg.InitProducerID {

@@ -36,7 +36,15 @@ func waitChanged(t testing.TB, db *postgres.DB, lanes int) {
 			t.Log(stuckAt(t, db))
 		}
 	}()
-	waitFor(t, strconv.Itoa(lanes)+" lanes", func() bool { return changed(t, db, lanes) })
+	relaytest.Until(t, strconv.Itoa(lanes)+" lanes", func() (int, bool) { return moved(t, db), changed(t, db, lanes) })
+}
+
+// moved returns a number that is another one as soon as a lane or the change has got further.
+func moved(t testing.TB, db *postgres.DB) (n int) {
+	t.Helper()
+	_ = db.Pool().QueryRowContext(t.Context(), `SELECT hashtext(jsonb_build_array((SELECT updated_at FROM tenon.relay_layout),
+		(SELECT jsonb_agg(jsonb_build_array(epoch, lane, held, closed) ORDER BY epoch, lane) FROM tenon.relay_lanes))::text)`).Scan(&n)
+	return n // the database may be busy: then nothing has moved
 }
 
 // stuckAt says how far a change of layout is: what each lane still owes.

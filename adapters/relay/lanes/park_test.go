@@ -156,7 +156,8 @@ func TestFaultRelayKilledWhileItRetries(t *testing.T) {
 		kill(t, child)
 		child = startChild(t, dsn, broker)
 	}
-	if outcome := answer(t, db, id); outcome != "" {
+	// One that was killed between what it published last and its answer leaves the next one nothing to retry.
+	if outcome := answer(t, db, id); outcome != "" && outcome != "nothing is parked under this key" {
 		t.Errorf("outcome of the retry is %q", outcome)
 	}
 	relaytest.CheckOnce(t, db, broker)
