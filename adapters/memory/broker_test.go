@@ -89,7 +89,7 @@ func TestDeadLetterKeepsTheOriginal(t *testing.T) {
 	t.Parallel()
 	broker := memory.NewBroker(1)
 	clock := new(applicationtest.Clock)
-	letters := memory.NewDeadLetters(broker, clock.Now)
+	letters := memory.NewLetters(broker, clock.Now)
 	original := []relaying.Header{{Name: "event-id", Value: "7"}}
 	failed := projection.Delivery{
 		Partition: projection.Partition{Topic: "t"}, Key: []byte("k"), Value: []byte("v"), Headers: original,

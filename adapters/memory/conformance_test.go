@@ -64,3 +64,11 @@ func TestAppender(t *testing.T) {
 	t.Parallel()
 	applicationtest.Appender(t, storeFixture)
 }
+
+func TestDeadLetters(t *testing.T) {
+	t.Parallel()
+	applicationtest.DeadLetters(t, func(testing.TB) applicationtest.DeadLettersFixture {
+		log := memory.NewLog()
+		return applicationtest.DeadLettersFixture{Letters: memory.NewDeadLetters(log, nil), Store: log}
+	})
+}

@@ -42,3 +42,12 @@ func TestAppender(t *testing.T) {
 	t.Parallel()
 	applicationtest.Appender(t, storeFixture)
 }
+
+func TestDeadLetters(t *testing.T) {
+	t.Parallel()
+	applicationtest.DeadLetters(t, func(t testing.TB) applicationtest.DeadLettersFixture {
+		t.Helper()
+		db := forSuite(t)
+		return applicationtest.DeadLettersFixture{Letters: postgres.NewDeadLetters(db), Store: db}
+	})
+}

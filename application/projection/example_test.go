@@ -42,7 +42,7 @@ func Example() {
 			},
 		},
 		Store: log, Checkpoints: memory.NewCheckpoints(log), Codec: codec.JSON{Types: types},
-		DeadLetters: memory.NewDeadLetters(broker, nil),
+		DeadLetters: memory.NewLetters(broker, nil),
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -52,7 +52,7 @@ func newRig(t testing.TB, change ...func(*rig)) *rig {
 			Name: "list", Version: 2, Topics: []string{"things"}, Types: []string{"thing.noted"}, Apply: r.apply,
 		},
 		Store: r.log, Checkpoints: memory.NewCheckpoints(r.log), Codec: codec.JSON{Types: types},
-		DeadLetters: memory.NewDeadLetters(r.broker, r.clock.Now), MinBackoff: time.Microsecond, MaxBackoff: time.Millisecond, Now: r.clock.Now,
+		DeadLetters: memory.NewLetters(r.broker, r.clock.Now), MinBackoff: time.Microsecond, MaxBackoff: time.Millisecond, Now: r.clock.Now,
 	}
 	for _, c := range change {
 		c(r)

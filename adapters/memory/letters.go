@@ -10,25 +10,25 @@ import (
 	"github.com/tenon-go/tenon/application/relaying"
 )
 
-// DeadLetters publishes copies of events that can't be applied on {topic}.DLT, with the headers of the original and three
+// Letters publishes copies of events that can't be applied on {topic}.DLT, with the headers of the original and three
 // more: error, original-topic, failed-at.
-type DeadLetters struct {
+type Letters struct {
 	broker *Broker
 	now    func() time.Time
 }
 
-var _ projection.DeadLetters = (*DeadLetters)(nil)
+var _ projection.DeadLetters = (*Letters)(nil)
 
-// NewDeadLetters returns dead letters that go to the broker; now nil means time.Now.
-func NewDeadLetters(broker *Broker, now func() time.Time) *DeadLetters {
+// NewLetters returns dead letters that go to the broker; now nil means time.Now.
+func NewLetters(broker *Broker, now func() time.Time) *Letters {
 	if now == nil {
 		now = time.Now
 	}
-	return &DeadLetters{broker: broker, now: now}
+	return &Letters{broker: broker, now: now}
 }
 
 // Publish appends the copy to the dead-letter topic.
-func (d *DeadLetters) Publish(ctx context.Context, failed projection.Delivery, cause error) error {
+func (d *Letters) Publish(ctx context.Context, failed projection.Delivery, cause error) error {
 	err := d.broker.Publish(ctx, Message{
 		Topic: failed.Partition.Topic + ".DLT", Key: string(failed.Key), Value: failed.Value,
 		Headers: append(slices.Clone(failed.Headers),
