@@ -41,6 +41,10 @@ func (e *encoder) done() { clear(e.records) }
 // add returns r as it is published: what the relay over Watermill publishes, so that readers can't tell which relay ran.
 // The payload isn't copied. No more may be added than there is room for.
 func (e *encoder) add(r *eventlog.Record) *kgo.Record {
+	if w, ok := relaying.WireOf(r); ok {
+		e.records = append(e.records, wireRecord(r.Topic, w))
+		return &e.records[len(e.records)-1]
+	}
 	if cap(e.headers)-len(e.headers) < mostHeaders {
 		e.headers = make([]kgo.RecordHeader, 0, mostHeaders+cap(e.records)*e.perRecord()) // records made before keep theirs
 	}

@@ -1,6 +1,10 @@
 package kafka
 
-import "github.com/twmb/franz-go/pkg/kgo"
+import (
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tenon-go/tenon/application/relaying"
+)
 
 // Headers of CloudEvents' binary mode, which a relay writes after its own when it is asked to.
 const (
@@ -12,6 +16,15 @@ const (
 	HeaderCloudEventSubject     = "ce_subject" // the aggregate id
 	HeaderContentType           = "content-type"
 )
+
+// wireRecord is a record that is published as it came.
+func wireRecord(topic string, w relaying.Wire) kgo.Record {
+	kr := kgo.Record{Topic: topic, Key: w.Key, Value: w.Value, Headers: make([]kgo.RecordHeader, len(w.Headers))}
+	for i, h := range w.Headers {
+		kr.Headers[i] = kgo.RecordHeader{Key: h.Name, Value: []byte(h.Value)}
+	}
+	return kr
+}
 
 // batchSize is the most that a broker counts for r when it is alone in a batch and not compressed.
 func batchSize(r *kgo.Record) int {

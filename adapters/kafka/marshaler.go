@@ -34,6 +34,9 @@ func (m marshaler) Marshal(topic string, msg *message.Message) (*sarama.Producer
 	if _, taken := msg.Metadata[watermillkafka.UUIDHeaderKey]; taken {
 		return nil, errReserved
 	}
+	if w, ok := relaying.ParseWire(msg.Metadata[relaying.MetadataWire], msg.Payload); ok {
+		return wireMessage(topic, w), nil
+	}
 	record := &sarama.ProducerMessage{
 		Topic:   topic,
 		Value:   sarama.ByteEncoder(msg.Payload),
@@ -57,4 +60,19 @@ func (m marshaler) Marshal(topic string, msg *message.Message) (*sarama.Producer
 	}
 	add(watermillkafka.UUIDHeaderKey, msg.UUID)
 	return record, nil
+}
+
+// wireMessage is a record that is published as it came.
+func wireMessage(topic string, w relaying.Wire) *sarama.ProducerMessage {
+	record := &sarama.ProducerMessage{Topic: topic, Headers: make([]sarama.RecordHeader, len(w.Headers))}
+	if w.Key != nil {
+		record.Key = sarama.ByteEncoder(w.Key)
+	}
+	if w.Value != nil {
+		record.Value = sarama.ByteEncoder(w.Value)
+	}
+	for i, h := range w.Headers {
+		record.Headers[i] = sarama.RecordHeader{Key: []byte(h.Name), Value: []byte(h.Value)}
+	}
+	return record
 }

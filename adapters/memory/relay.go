@@ -83,6 +83,9 @@ func (r *Relay) publish(ctx context.Context) (more bool, err error) {
 }
 
 func asMessage(rec *eventlog.Record) Message {
+	if w, ok := relaying.WireOf(rec); ok {
+		return Message{Topic: rec.Topic, Key: string(w.Key), Value: w.Value, Headers: w.Headers}
+	}
 	return Message{Topic: rec.Topic, Key: rec.AggregateID, Value: rec.Payload, Headers: relaying.Headers(rec)}
 }
 

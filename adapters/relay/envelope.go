@@ -2,6 +2,7 @@ package relay
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/ThreeDotsLabs/watermill/components/forwarder"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -11,19 +12,17 @@ import (
 )
 
 // Wrap returns the message in which the record travels from the subscriber to the forwarder, which unwraps it. The
-// message that is then published has the event id as uuid, relaying.Headers as metadata and the record's payload,
+// message that is then published has the event id as uuid, relaying.MessageMetadata and the record's payload,
 // and goes to the record's topic. A record without a topic gives an error.
 func Wrap(r eventlog.Record) (*message.Message, error) {
 	inner := message.NewMessage(r.ID.String(), r.Payload)
-	for _, h := range relaying.Headers(&r) {
-		inner.Metadata[h.Name] = h.Value
-	}
+	inner.Metadata = relaying.MessageMetadata(&r)
 	var outer envelope
 	if err := forwarder.NewPublisher(&outer, forwarder.PublisherConfig{}).Publish(r.Topic, inner); err != nil {
 		return nil, fmt.Errorf("wrap record %d: %w", r.Position, err)
 	}
 	outer.wrapped.UUID = inner.UUID
-	outer.wrapped.Metadata[relaying.HeaderPosition] = inner.Metadata[relaying.HeaderPosition]
+	outer.wrapped.Metadata[relaying.HeaderPosition] = strconv.FormatInt(r.Position, 10)
 	outer.wrapped.Metadata[headerTopic] = r.Topic
 	return outer.wrapped, nil
 }

@@ -18,6 +18,7 @@ func relayContentChecks() []check[RelayFixture] {
 		{"every committed record is published", committedPublished},
 		{"nothing of a rolled-back transaction is published", rolledBackUnpublished},
 		{"key, headers and payload are those of the record", exactContent},
+		{"a record with bytes of its own is published to the byte", ownBytes},
 		{"each record is on its own topic", ownTopic},
 		{"a large page of records is published", thousandsPublished},
 	}
@@ -102,6 +103,37 @@ func sameContent(want eventlog.Record, got *Published) error {
 		return fmt.Errorf("headers of %s differ (-want +got):\n%s", want.ID, diff)
 	}
 	return nil
+}
+
+// ownBytes lets a relay carry records that are to come out as they came in from elsewhere: no JSON, headers of any bytes.
+func ownBytes(ctx context.Context, f RelayFixture) error {
+	topic := newTopic()
+	records := on(topic, message("first"), message("second"))
+	wires := make(map[string]relaying.Wire)
+	for i, value := range []string{"\x00\xff no JSON", "{ \"z\":1.10 }\n"} {
+		id := records[i].ID.String()
+		wires[id] = relaying.Wire{
+			Key: []byte("key \xff"), Value: []byte(value),
+			Headers: []relaying.Header{{Name: relaying.HeaderEventID, Value: id}, {Name: "a", Value: "\x00\xfe"}, {Name: "a", Value: ""}},
+		}
+		if err := wires[id].Put(&records[i]); err != nil {
+			return err
+		}
+	}
+	if err := appendAll(ctx, f.Store, records...); err != nil {
+		return err
+	}
+	return f.relaying(ctx, func(*running) error {
+		published, err := f.publishes(ctx, topic, records)
+		for i := range published {
+			p := &published[i]
+			got := relaying.Wire{Key: []byte(p.Key), Value: p.Payload, Headers: p.Headers}
+			if diff := cmp.Diff(wires[p.header(relaying.HeaderEventID)], got); diff != "" && err == nil {
+				err = fmt.Errorf("record differs (-want +got):\n%s", diff)
+			}
+		}
+		return err
+	})
 }
 
 func ownTopic(ctx context.Context, f RelayFixture) error {

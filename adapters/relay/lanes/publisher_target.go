@@ -173,9 +173,7 @@ func (s *publishing) publish(ctx context.Context, records []eventlog.Record) err
 // messageOf is what the relay over Watermill's forwarder publishes too.
 func messageOf(ctx context.Context, r *eventlog.Record) *message.Message {
 	m := message.NewMessage(r.ID.String(), r.Payload)
-	for _, h := range relaying.Headers(r) {
-		m.Metadata[h.Name] = h.Value
-	}
+	m.Metadata = relaying.MessageMetadata(r)
 	m.SetContext(ctx)
 	return m
 }
