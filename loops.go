@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tenon-go/tenon/adapters/kafka"
+	"github.com/tenon-go/tenon/adapters/postgres"
 	"github.com/tenon-go/tenon/application"
 	"github.com/tenon-go/tenon/application/projection"
 )
@@ -39,17 +40,12 @@ func (a *App) wireKafka(w *wired, b *application.Builder, brokers []string, proj
 func (a *App) wireProjection(w *wired, b *application.Builder, cfg kafka.Config, p projection.Projection) error {
 	// A version is a group of its own: it reads everything again.
 	group := fmt.Sprintf("tenon.%s.v%d", p.Name, p.Version)
-	letters, err := kafka.NewDeadLetters(cfg, kafka.DeadLettersConfig{Group: group})
-	if err != nil {
-		return err
-	}
-	w.closers = append(w.closers, done(letters.Close))
 	c := b.Codec()
 	if p.Events != nil {
 		c = b.CodecOf(p.Events)
 	}
 	runner, err := projection.NewRunner(projection.RunnerConfig{
-		Projection: p, Store: w.db, Checkpoints: w.db, Codec: c, DeadLetters: letters, Logger: a.log,
+		Projection: p, Store: w.db, Checkpoints: w.db, Codec: c, Parking: postgres.NewDeadLetters(w.db), Group: group, Logger: a.log,
 	})
 	if err != nil {
 		return err

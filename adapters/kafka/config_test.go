@@ -58,7 +58,4 @@ func TestConfigIsCheckedByAll(t *testing.T) {
 	if _, err := kafka.NewAdmin(kafka.Config{}); err == nil {
 		t.Error("NewAdmin took no brokers")
 	}
-	if _, err := kafka.NewDeadLetters(kafka.Config{}, kafka.DeadLettersConfig{}); err == nil {
-		t.Error("NewDeadLetters took no brokers")
-	}
 }

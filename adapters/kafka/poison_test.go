@@ -9,8 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/tenon-go/tenon/adapters/kafka"
-	"github.com/tenon-go/tenon/application/projection"
+	"github.com/tenon-go/tenon/application/applicationtest"
 	"github.com/tenon-go/tenon/application/relaying"
 )
 
@@ -36,6 +35,34 @@ func (r *rig) readAll(topic string, n int) []*kgo.Record {
 	return all
 }
 
+// letters returns the copies for the dead-letter topic, as a relay publishes them.
+func (r *rig) letters() []relaying.Wire {
+	r.Helper()
+	page, err := r.db.Read(r.Context(), "", 1000)
+	if err != nil {
+		r.Fatal(err)
+	}
+	var all []relaying.Wire
+	for i := range page.Records {
+		if w, ok := relaying.WireOf(&page.Records[i]); ok && page.Records[i].Topic == topic+".DLT" {
+			all = append(all, w)
+		}
+	}
+	return all
+}
+
+// letter waits for the only copy.
+func (r *rig) letter() relaying.Wire {
+	r.Helper()
+	applicationtest.Eventually(r, func() error {
+		if n := len(r.letters()); n != 1 {
+			return fmt.Errorf("%d copies, want 1", n)
+		}
+		return nil
+	})
+	return r.letters()[0]
+}
+
 func header(r *kgo.Record, name string) string {
 	for _, h := range r.Headers {
 		if h.Key == name {
@@ -45,7 +72,16 @@ func header(r *kgo.Record, name string) string {
 	return "(no header " + name + ")"
 }
 
-func TestPoisonIsDeadLetteredAndTheOthersApplied(t *testing.T) {
+func wireHeader(w relaying.Wire, name string) string {
+	for _, h := range w.Headers {
+		if h.Name == name {
+			return h.Value
+		}
+	}
+	return "(no header " + name + ")"
+}
+
+func TestPoisonIsParkedAndTheOthersApplied(t *testing.T) {
 	t.Parallel()
 	bad := map[string]string{"refused": `{"poison":"no such thing"}`, "panics": `{"poison":"panic"}`, "undecodable": `{"poison":1`}
 	for name, payload := range bad {
@@ -58,32 +94,32 @@ func TestPoisonIsDeadLetteredAndTheOthersApplied(t *testing.T) {
 			runner := r.runner(nil)
 			r.start(r.source(nil), runner)
 			r.wantApplied(6, 30)
-			letter := r.readAll(topic+".DLT", 1)[0]
+			letter := r.letter()
 			if string(letter.Key) != "thing-of-woe" || string(letter.Value) != payload {
 				t.Errorf("dead letter has key %q and value %q", letter.Key, letter.Value)
 			}
-			if got := header(letter, "event-id"); got != header(poison, "event-id") {
+			if got := wireHeader(letter, "event-id"); got != header(poison, "event-id") {
 				t.Errorf("dead letter has event-id %q, want the original's", got)
 			}
-			if got := header(letter, "error"); !strings.Contains(got, "projection things version 1") {
+			if got := wireHeader(letter, "error"); !strings.Contains(got, "projection things version 1") {
 				t.Errorf("error header %q doesn't name the projection", got)
 			}
-			if got := runner.Stats(); got.Applied != 180 || got.DeadLettered != 1 {
-				t.Errorf("stats %+v, want 180 applied and 1 dead-lettered", got)
+			if got := runner.Stats(); got.Applied != 180 || got.Parked != 1 {
+				t.Errorf("stats %+v, want 180 applied and 1 parked", got)
 			}
 		})
 	}
 }
 
-func TestPoisonWithoutEventHeadersIsDeadLettered(t *testing.T) {
+func TestPoisonWithoutEventHeadersIsParked(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.produce(&kgo.Record{Topic: topic, Key: []byte("k"), Value: []byte("hello"), Headers: []kgo.RecordHeader{{Key: "x", Value: []byte("y")}}})
 	r.produce(records(6, 1, 5)...)
 	r.start(r.source(nil), r.runner(nil))
 	r.wantApplied(6, 5)
-	letter := r.readAll(topic+".DLT", 1)[0]
-	if string(letter.Value) != "hello" || header(letter, "x") != "y" {
+	letter := r.letter()
+	if string(letter.Value) != "hello" || wireHeader(letter, "x") != "y" {
 		t.Errorf("dead letter %q with headers %v isn't the original", letter.Value, letter.Headers)
 	}
 }
@@ -106,49 +142,5 @@ func TestUnknownTypesAreCountedAndPassed(t *testing.T) {
 	r.wantApplied(1, 11)
 	if got := runner.Stats().Passed + again.Stats().Passed; got < 10 || got > 11 {
 		t.Errorf("%d events passed by, want 10 or 11: each once", got)
-	}
-}
-
-func TestDeadLetterHeaders(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	r.cfg.Now = func() time.Time { return time.Date(2026, 3, 4, 5, 6, 7, 8, time.FixedZone("", 3600)) }
-	letters, err := kafka.NewDeadLetters(r.cfg, kafka.DeadLettersConfig{Group: group})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer letters.Close()
-	d := projection.Delivery{
-		Partition: projection.Partition{Topic: topic, Number: 2}, Offset: 41, Key: []byte("k"), Value: []byte(`{}`),
-	}
-	for _, h := range record("k", 7, "thing.happened", "{}").Headers[1:] {
-		d.Headers = append(d.Headers, relaying.Header{Name: h.Key, Value: string(h.Value)})
-	}
-	cause := fmt.Errorf("apply: %w", &projection.PanicError{Value: "boom", Stack: []byte("goroutine 1")})
-	if err := letters.Publish(t.Context(), d, cause); err != nil {
-		t.Fatal(err)
-	}
-	var got strings.Builder
-	for _, h := range r.readAll(topic+".DLT", 1)[0].Headers {
-		fmt.Fprintf(&got, "%s: %q\n", h.Key, h.Value)
-	}
-	golden(t, "deadletter_headers.txt", got.String())
-}
-
-func TestDeadLettersAreTakenUntilClosed(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	letters, err := kafka.NewDeadLetters(r.cfg, kafka.DeadLettersConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	big := projection.Delivery{Partition: projection.Partition{Topic: topic}, Value: []byte(strings.Repeat("x", 1<<20))}
-	if err := letters.Publish(t.Context(), big, context.DeadlineExceeded); err != nil {
-		t.Errorf("publish a large one: %v", err)
-	}
-	letters.Close()
-	letters.Close()
-	if err := letters.Publish(t.Context(), big, context.DeadlineExceeded); err == nil {
-		t.Error("publish after Close succeeded")
 	}
 }

@@ -150,15 +150,10 @@ func (r *rig) projection(name string) projection.Projection {
 // runner returns a runner of a projection that is named after its group.
 func (r *rig) runner(change func(*projection.RunnerConfig)) *projection.Runner {
 	r.Helper()
-	letters, err := kafka.NewDeadLetters(r.cfg, kafka.DeadLettersConfig{Group: group})
-	if err != nil {
-		r.Fatal(err)
-	}
-	r.Cleanup(letters.Close)
 	types := new(codec.Types)
 	codec.Register[happened](types, "thing.happened", 1)
 	cfg := projection.RunnerConfig{
-		Projection: r.projection(group), Store: r.db, Checkpoints: r.db, Codec: codec.JSON{Types: types}, DeadLetters: letters,
+		Projection: r.projection(group), Store: r.db, Checkpoints: r.db, Codec: codec.JSON{Types: types}, Parking: postgres.NewDeadLetters(r.db), Group: group,
 		MinBackoff: time.Millisecond, MaxBackoff: 50 * time.Millisecond,
 	}
 	if change != nil {

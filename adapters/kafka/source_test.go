@@ -22,7 +22,7 @@ func TestSourceAppliesEveryEventOnceAndInOrder(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Errorf("Run after its context ended: %v, want nil", err)
 	}
-	if got := runner.Stats(); got.Applied != 600 || got.DeadLettered != 0 {
+	if got := runner.Stats(); got.Applied != 600 || got.Parked != 0 {
 		t.Errorf("stats %+v, want 600 applied and none dead-lettered", got)
 	}
 }

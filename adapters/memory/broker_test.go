@@ -1,19 +1,14 @@
 package memory_test
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tenon-go/tenon/adapters/memory"
-	"github.com/tenon-go/tenon/application/applicationtest"
 	"github.com/tenon-go/tenon/application/eventlog"
-	"github.com/tenon-go/tenon/application/projection"
 	"github.com/tenon-go/tenon/application/relaying"
 )
 
@@ -82,33 +77,5 @@ func TestPublishDuringOutageIsUnavailable(t *testing.T) {
 	mend()
 	if records, err := broker.Records(t.Context(), "t"); err != nil || len(records) > 0 {
 		t.Errorf("after the outage: %d records, error %v", len(records), err)
-	}
-}
-
-func TestDeadLetterKeepsTheOriginal(t *testing.T) {
-	t.Parallel()
-	broker := memory.NewBroker(1)
-	clock := new(applicationtest.Clock)
-	letters := memory.NewLetters(broker, clock.Now)
-	original := []relaying.Header{{Name: "event-id", Value: "7"}}
-	failed := projection.Delivery{
-		Partition: projection.Partition{Topic: "t"}, Key: []byte("k"), Value: []byte("v"), Headers: original,
-	}
-	if err := letters.Publish(t.Context(), failed, errors.New("division by zero")); err != nil {
-		t.Fatal(err)
-	}
-	copies, err := broker.Records(t.Context(), "t.DLT")
-	if err != nil || len(copies) != 1 {
-		t.Fatalf("%d copies, error %v", len(copies), err)
-	}
-	want := append(slices.Clone(original),
-		relaying.Header{Name: "error", Value: "division by zero"},
-		relaying.Header{Name: "original-topic", Value: "t"},
-		relaying.Header{Name: "failed-at", Value: clock.Now().Format(time.RFC3339)})
-	if diff := cmp.Diff(want, copies[0].Headers); diff != "" {
-		t.Error(diff)
-	}
-	if got := copies[0]; string(got.Key) != "k" || string(got.Value) != "v" {
-		t.Errorf("copy has key %q and value %q", got.Key, got.Value)
 	}
 }

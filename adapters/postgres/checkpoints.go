@@ -22,13 +22,17 @@ const (
 INSERT INTO tenon.checkpoints (projection, version, topic, partition, topic_id, next_offset) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT DO NOTHING
 RETURNING pg_current_xact_id()::text, now(), pg_postmaster_start_time(),
-    set_config('idle_in_transaction_session_timeout', '5s', true)`
+    set_config('idle_in_transaction_session_timeout', '5s', true), ` + patience
 
 	advanceSQL = `
 UPDATE tenon.checkpoints SET next_offset = $6, updated_at = now()
 WHERE projection = $1 AND version = $2 AND topic = $3 AND partition = $4 AND topic_id = $5 AND next_offset = $7
 RETURNING pg_current_xact_id()::text, now(), pg_postmaster_start_time(),
-    set_config('idle_in_transaction_session_timeout', '5s', true)`
+    set_config('idle_in_transaction_session_timeout', '5s', true), ` + patience
+
+	// patience lets a lock that somebody holds for long show as such: else a handler's time would run out, and its event be
+	// taken for poison.
+	patience = `CASE current_setting('lock_timeout') WHEN '0' THEN set_config('lock_timeout', '5s', true) END`
 )
 
 // Next returns the offset at which a projection goes on with a partition.
@@ -60,7 +64,7 @@ func (db *DB) Advance(ctx context.Context, tx eventlog.Tx, name string, version 
 		query, args = advanceSQL, append(args, from)
 	}
 	var moved proof
-	err := t.tx.QueryRowContext(ctx, query, args...).Scan(&moved.xid, &moved.began, &moved.serverBegan, new(string))
+	err := t.tx.QueryRowContext(ctx, query, args...).Scan(&moved.xid, &moved.began, &moved.serverBegan, new(string), new(sql.NullString))
 	if errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("%w: projection %s v%d on %s/%d isn't at %d", projection.ErrMoved, name, version, p.Topic, p.Number, from)
 	}

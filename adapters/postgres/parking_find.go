@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	// passesSQL is the filter of $1 to $8.
-	passesSQL = `($1::bigint[] IS NULL OR e.id = ANY ($1)) AND ($2 = '' OR s.projection = $2) AND ($3::integer = 0 OR s.version = $3)
+	// filterSQL is the filter of $1 to $8.
+	filterSQL = `($1::bigint[] IS NULL OR e.id = ANY ($1)) AND ($2 = '' OR s.projection = $2) AND ($3::integer = 0 OR s.version = $3)
 		AND ($4 = '' OR s.topic = $4) AND ($5 = '' OR s.aggregate_type = $5) AND ($6 = '' OR s.aggregate_id = $6)
 		AND ($7 = '' OR e.event_type = $7) AND ($8 = '' OR e.reason = $8)`
 
 	findEventsSQL = `SELECT ` + eventColumns + ` FROM tenon.parked_events e JOIN tenon.parked_sequences s ON s.id = e.sequence
-		WHERE ` + passesSQL + ` AND e.id > $9 ORDER BY e.id LIMIT $10`
+		WHERE ` + filterSQL + ` AND e.id > $9 ORDER BY e.id LIMIT $10`
 
 	findKeysSQL = `SELECT s.projection, s.version, s.topic, s.partition, s.aggregate_type, s.aggregate_id FROM tenon.parked_sequences s
-		WHERE EXISTS (SELECT FROM tenon.parked_events e WHERE e.sequence = s.id AND ` + passesSQL + `)
+		WHERE EXISTS (SELECT FROM tenon.parked_events e WHERE e.sequence = s.id AND ` + filterSQL + `)
 		ORDER BY (SELECT min(e.id) FROM tenon.parked_events e WHERE e.sequence = s.id)`
 
 	countsSQL = `SELECT s.projection, s.version, count(DISTINCT s.id) AS sequences, count(*) AS events, min(e.parked_at) AS oldest

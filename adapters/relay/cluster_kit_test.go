@@ -95,15 +95,13 @@ func (r *clusterRig) project() (end func() error) {
 		r.Fatal(err)
 	}
 	cfg := kafka.Config{Brokers: r.kafka.Brokers()}
-	letters := must(kafka.NewDeadLetters(cfg, kafka.DeadLettersConfig{Group: "noted"}))(r)
-	r.Cleanup(letters.Close)
 	types := new(codec.Types)
 	codec.Register[happened](types, "thing.happened", 1)
 	r.runner = must(projection.NewRunner(projection.RunnerConfig{
 		Projection: projection.Projection{
 			Name: "noted", Version: 1, Topics: []string{faultTopic}, Types: []string{"thing.happened"}, Apply: note,
 		},
-		Store: r.db, Checkpoints: r.db, Codec: codec.JSON{Types: types}, DeadLetters: letters,
+		Store: r.db, Checkpoints: r.db, Codec: codec.JSON{Types: types}, Parking: postgres.NewDeadLetters(r.db),
 		MinBackoff: 10 * time.Millisecond, MaxBackoff: 500 * time.Millisecond,
 	}))(r)
 	src := must(kafka.NewSource(cfg, kafka.SourceConfig{Group: "noted", Topics: []string{faultTopic}}))(r)

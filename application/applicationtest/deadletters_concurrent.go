@@ -75,7 +75,7 @@ func (r *race) own(ctx context.Context, events int64) error {
 	return nil
 }
 
-// replays replays until the owner has ended and nothing is parked.
+// replays goes on until the owner has ended and nothing is parked.
 func (r *race) replays(ctx context.Context, owned <-chan struct{}) error {
 	for {
 		last := false

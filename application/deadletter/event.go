@@ -26,6 +26,8 @@ func Reasons() []Reason { return []Reason{Refused, Panicked, TimedOut, Undecodab
 
 // Event is a parked event: the record as it came off its topic, and what happened to it.
 type Event struct {
+	Failure // the newest
+
 	ID     int64 // names it for people; rises along a sequence
 	Key    Key
 	Offset int64
@@ -37,8 +39,6 @@ type Event struct {
 
 	EventID uuid.UUID // zero when the headers don't tell
 	Type    string    // "" when the headers don't tell
-
-	Failure
 
 	ParkedAt    time.Time
 	FirstFailed time.Time // zero: it hasn't failed itself
@@ -79,13 +79,13 @@ const (
 
 // Action is a decision about an event that was carried out.
 type Action struct {
+	Decision
+
 	Kind    ActionKind
 	Event   int64 // its ID
 	Key     Key
 	Offset  int64
 	EventID uuid.UUID
-	Decision
-
 	Payload []byte // what was to be applied before it was edited or discarded; nil for a replay
 	At      time.Time
 }

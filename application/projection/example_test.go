@@ -42,7 +42,7 @@ func Example() {
 			},
 		},
 		Store: log, Checkpoints: memory.NewCheckpoints(log), Codec: codec.JSON{Types: types},
-		DeadLetters: memory.NewLetters(broker, nil),
+		Parking: memory.NewDeadLetters(log, nil),
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tenon-go/tenon/adapters/memory"
+	"github.com/tenon-go/tenon/application/deadletter"
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/projection"
 )
@@ -88,10 +89,37 @@ func (c unwrapped) Fresh(ctx context.Context, tx eventlog.Tx, name string, versi
 	return c.Checkpoints.Fresh(ctx, tx.(*faultyTx).Tx, name, version, batch)
 }
 
+// unwrappedParking does the same for what is parked.
+type unwrappedParking struct {
+	deadletter.Parking
+	fail func() error
+}
+
+func (p unwrappedParking) Hold(ctx context.Context, tx eventlog.Tx, keys []deadletter.Key) ([]deadletter.Key, error) {
+	return p.Parking.Hold(ctx, memoryTx(tx), keys)
+}
+
+func (p unwrappedParking) Park(ctx context.Context, tx eventlog.Tx, events []deadletter.Event) error {
+	if p.fail != nil {
+		if err := p.fail(); err != nil {
+			return err
+		}
+	}
+	return p.Parking.Park(ctx, memoryTx(tx), events)
+}
+
+func memoryTx(tx eventlog.Tx) eventlog.Tx {
+	if faulty, ok := tx.(*faultyTx); ok {
+		return faulty.Tx
+	}
+	return tx
+}
+
 func withFaults(s *faultyStore, next func() error) func(*rig) {
 	return func(r *rig) {
 		s.Store = r.log
 		r.cfg.Store, r.cfg.Checkpoints = s, unwrapped{r.cfg.Checkpoints, next}
+		r.cfg.Parking = unwrappedParking{r.cfg.Parking, nil}
 		r.cfg.Projection.Apply = func(ctx context.Context, tx eventlog.Tx, batch []projection.Event) error {
 			return r.apply(ctx, tx.(*faultyTx).Tx, batch)
 		}

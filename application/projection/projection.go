@@ -98,13 +98,6 @@ type Checkpoints interface {
 	Fresh(ctx context.Context, tx eventlog.Tx, name string, version int, batch []Event) ([]Event, error)
 }
 
-// DeadLetters takes the copies of events that can't be applied.
-type DeadLetters interface {
-	// Publish returns nil when the copy is safe: acknowledged by all in-sync replicas of the dead-letter topic
-	// {topic}.DLT.
-	Publish(ctx context.Context, d Delivery, cause error) error
-}
-
 // Source reads topics as one member of a consumer group: from the beginning, read_committed.
 type Source interface {
 	// Run delivers until ctx ends, then lets the handler calls in hand finish and returns nil. Outages of the broker

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tenon-go/tenon/application/codec"
+	"github.com/tenon-go/tenon/application/deadletter"
 	"github.com/tenon-go/tenon/application/eventlog"
 )
 
@@ -19,20 +20,25 @@ type RunnerConfig struct {
 	Store       eventlog.Store
 	Checkpoints Checkpoints // in the same database as Store
 	Codec       codec.Codec
-	DeadLetters DeadLetters
+	Parking     deadletter.Parking // in the same database as Store
+	Group       string             // consumer group, named in copies for the dead-letter topic; empty: not named
 
-	Retries    int              // how often what Apply refuses is tried again before it is dead-lettered; 0: 3, negative: never
+	Retries    int              // how often what Apply refuses is tried again before it is parked; 0: 3, negative: never
 	MinBackoff time.Duration    // wait before the first retry, doubled with each; 0: 100 ms
 	MaxBackoff time.Duration    // longest wait; 0: 10 s
+	Timeout    time.Duration    // for one call of Apply, whose context then ends; 0: 30 s
 	Logger     *slog.Logger     // nil: none
 	Now        func() time.Time // nil: time.Now
+
+	ParkUnknown bool // whether events of types that the projection doesn't handle are parked; else they are counted and passed by
 }
 
 // Runner applies what a [Source] delivers to one projection: a batch's rows and the checkpoint commit in one transaction.
 //
-// Outages of the database or of the dead-letter topic are waited out, for as long as they last. Whatever else Apply returns, or panics
-// with, is tried again Retries times; then the batch is applied event by event, and an event that fails alone as often is copied to the
-// dead letters before the checkpoint moves past it. A crash between the two copies it once more. Safe for concurrent use.
+// Outages of the database, deadlocks and the like are waited out, for as long as they last. Whatever else Apply returns, or panics
+// with, or that it takes too long, is tried again Retries times; then the batch is halved until the one event that fails is
+// found. That event is parked, which a copy on {topic}.DLT tells, and later events of its aggregate are parked behind it, while all
+// others go on; see package deadletter. Safe for concurrent use.
 type Runner struct {
 	cfg   RunnerConfig
 	waits waits
@@ -40,6 +46,7 @@ type Runner struct {
 	mu     sync.Mutex
 	stats  Stats
 	source Source
+	sets   map[Partition]*parkedSet
 }
 
 var _ Handler = (*Runner)(nil)
@@ -58,6 +65,9 @@ func NewRunner(cfg RunnerConfig) (*Runner, error) {
 	if cfg.MaxBackoff == 0 {
 		cfg.MaxBackoff = max(10*time.Second, cfg.MinBackoff)
 	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 30 * time.Second
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -67,7 +77,7 @@ func NewRunner(cfg RunnerConfig) (*Runner, error) {
 	p := cfg.Projection
 	cfg.Projection.Types = slices.Clone(p.Types)
 	cfg.Logger = cfg.Logger.With("projection", p.Name, "version", p.Version)
-	return &Runner{cfg: cfg, waits: waits{log: cfg.Logger, now: cfg.Now}}, nil
+	return &Runner{cfg: cfg, sets: make(map[Partition]*parkedSet), waits: waits{log: cfg.Logger, now: cfg.Now}}, nil
 }
 
 func (c *RunnerConfig) check() error {
@@ -91,7 +101,8 @@ func (c *RunnerConfig) check() error {
 	want(c.Store != nil, "Store is nil")
 	want(c.Checkpoints != nil, "Checkpoints is nil")
 	want(c.Codec != nil, "Codec is nil")
-	want(c.DeadLetters != nil, "DeadLetters is nil")
+	want(c.Parking != nil, "Parking is nil")
+	want(c.Timeout >= 0, "Timeout is %v, want a duration from 0", c.Timeout)
 	want(c.MinBackoff >= 0, "MinBackoff is %v, want a duration from 0", c.MinBackoff)
 	want(c.MaxBackoff == 0 || c.MaxBackoff >= c.MinBackoff, "MaxBackoff is %v, want at least MinBackoff, %v", c.MaxBackoff, c.MinBackoff)
 	return errors.Join(errs...)
@@ -112,8 +123,10 @@ func (r *Runner) Run(ctx context.Context, src Source) error {
 // Start returns the stored offset of a partition, or None. It waits while the database can't be asked. The error wraps
 // [ErrTopicReplaced] when the checkpoint belongs to an earlier incarnation of the topic.
 func (r *Runner) Start(ctx context.Context, p Partition) (next int64, err error) {
-	err = r.try(ctx, p, func() (err error) {
-		next, err = r.next(ctx, p)
+	err = r.try(ctx, p, 0, func() (err error) {
+		if next, err = r.next(ctx, p); err == nil {
+			_, err = r.load(ctx, p) // after the checkpoint: see parkedSet
+		}
 		return outage(err)
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/tenon-go/tenon/adapters/memory"
 	"github.com/tenon-go/tenon/application/applicationtest"
 	"github.com/tenon-go/tenon/application/codec"
+	"github.com/tenon-go/tenon/application/deadletter"
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/projection"
 	"github.com/tenon-go/tenon/application/relaying"
@@ -32,7 +33,7 @@ type rig struct {
 	*projection.Runner
 	cfg     projection.RunnerConfig
 	log     *memory.Log
-	broker  *memory.Broker
+	parking *memory.DeadLetters
 	effects *memory.Table[int]
 	clock   applicationtest.Clock
 
@@ -43,7 +44,8 @@ type rig struct {
 
 func newRig(t testing.TB, change ...func(*rig)) *rig {
 	t.Helper()
-	r := &rig{log: memory.NewLog(), broker: memory.NewBroker(1)}
+	r := &rig{log: memory.NewLog()}
+	r.parking = memory.NewDeadLetters(r.log, r.clock.Now)
 	r.effects = memory.NewTable[int](r.log)
 	types := new(codec.Types)
 	codec.Register[noted](types, "thing.noted", 1)
@@ -52,7 +54,7 @@ func newRig(t testing.TB, change ...func(*rig)) *rig {
 			Name: "list", Version: 2, Topics: []string{"things"}, Types: []string{"thing.noted"}, Apply: r.apply,
 		},
 		Store: r.log, Checkpoints: memory.NewCheckpoints(r.log), Codec: codec.JSON{Types: types},
-		DeadLetters: memory.NewLetters(r.broker, r.clock.Now), MinBackoff: time.Microsecond, MaxBackoff: time.Millisecond, Now: r.clock.Now,
+		Parking: r.parking, Group: "group", MinBackoff: time.Microsecond, MaxBackoff: time.Millisecond, Now: r.clock.Now,
 	}
 	for _, c := range change {
 		c(r)
@@ -111,10 +113,15 @@ func event(t testing.TB, offset int64, fail string) projection.Delivery {
 	return delivery(offset, "thing.noted", string(payload))
 }
 
+// delivery is of an aggregate of its own.
 func delivery(offset int64, eventType, payload string) projection.Delivery {
-	rec := eventlog.Record{ID: uuid.New(), Type: eventType, SchemaVersion: 1, AggregateType: "thing", AggregateID: "a", Payload: []byte(payload)}
+	return deliveryOf(fmt.Sprintf("a-%d", offset), offset, eventType, payload)
+}
+
+func deliveryOf(aggregate string, offset int64, eventType, payload string) projection.Delivery {
+	rec := eventlog.Record{ID: uuid.New(), Type: eventType, SchemaVersion: 1, AggregateType: "thing", AggregateID: aggregate, Payload: []byte(payload)}
 	return projection.Delivery{
-		Partition: partition, Offset: offset, Key: []byte("a"), Value: rec.Payload, Headers: relaying.Headers(&rec), Record: rec,
+		Partition: partition, Offset: offset, Key: []byte(aggregate), Value: rec.Payload, Headers: relaying.Headers(&rec), Record: rec,
 	}
 }
 
@@ -159,10 +166,28 @@ func (r *rig) effect(t testing.TB) []int {
 	return all
 }
 
-// letters returns the offsets of what is in the dead letters, by what their payload says.
-func (r *rig) letters(t testing.TB) []projection.Delivery {
+// letters returns what the log holds for the dead-letter topic, as it is published.
+func (r *rig) letters(t testing.TB) []relaying.Wire {
 	t.Helper()
-	all, err := r.broker.Records(t.Context(), "things.DLT")
+	page, err := r.log.Read(t.Context(), "", 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []relaying.Wire
+	for i := range page.Records {
+		w, ok := relaying.WireOf(&page.Records[i])
+		if !ok || page.Records[i].Topic != "things.DLT" || !page.Records[i].IsMessage() {
+			t.Errorf("the log has %+v, want only copies for things.DLT", page.Records[i])
+		}
+		all = append(all, w)
+	}
+	return all
+}
+
+// parked returns what is parked, in order.
+func (r *rig) parked(t testing.TB) []deadletter.Event {
+	t.Helper()
+	all, err := r.parking.Events(t.Context(), deadletter.Filter{}, 0, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,8 +54,8 @@ func TestOutagesAreNeverHeldAgainstEvents(t *testing.T) {
 			if diff := cmp.Diff(numbers(0, 2), r.effect(t)); diff != "" {
 				t.Errorf("effects (-want +got):\n%s", diff)
 			}
-			if got := r.Stats(); got.DeadLettered != 0 || got.Retries != 0 {
-				t.Errorf("stats %+v, want no retries counted and none dead-lettered", got)
+			if got := r.Stats(); got.Parked != 0 || got.Retries != 0 {
+				t.Errorf("stats %+v, want no retries counted and none parked", got)
 			}
 		})
 	}
@@ -80,7 +80,7 @@ func TestOutageInApply(t *testing.T) {
 			fail := times(20, err)
 			r.hook = func(noted) error { return fail() }
 			r.handle(t, events(t, 0, 2)...)
-			if got := r.Stats(); got.Applied != 3 || got.Retries != 0 || got.DeadLettered != 0 {
+			if got := r.Stats(); got.Applied != 3 || got.Retries != 0 || got.Parked != 0 {
 				t.Errorf("stats %+v, want 3 applied and nothing else", got)
 			}
 		})
@@ -94,7 +94,7 @@ func TestOutageThatApplyMisnames(t *testing.T) {
 	fail := times(20, errors.New("something broke"))
 	r.hook = func(noted) error { return fail() }
 	r.handle(t, event(t, 0, ""))
-	if got := r.Stats(); got.Applied != 1 || got.DeadLettered != 0 {
+	if got := r.Stats(); got.Applied != 1 || got.Parked != 0 {
 		t.Errorf("stats %+v: an event was blamed for a broken connection", got)
 	}
 }
@@ -112,56 +112,20 @@ func TestOutageBetweenFailuresStartsTheCountAnew(t *testing.T) {
 		return nil
 	}
 	r.handle(t, event(t, 0, ""))
-	if got := r.Stats(); got.Applied != 1 || got.DeadLettered != 0 {
+	if got := r.Stats(); got.Applied != 1 || got.Parked != 0 {
 		t.Errorf("stats %+v: an event was blamed for an outage", got)
 	}
 }
 
-func TestOutageOfTheDeadLettersHoldsTheCheckpoint(t *testing.T) {
+func TestOutageOfWhatIsParkedLastsAsLongAsItDoes(t *testing.T) {
 	t.Parallel()
-	var s faultyStore
-	var openWhilePublishing atomic.Int64
-	r := newRig(t, withFaults(&s, nil), func(r *rig) {
-		broker := r.cfg.DeadLetters
-		r.cfg.DeadLetters = lettersFunc(func(ctx context.Context, d projection.Delivery, cause error) error {
-			openWhilePublishing.Add(s.open.Load())
-			return broker.Publish(ctx, d, cause)
-		})
-	})
-	mend := r.broker.Break()
-	handled := make(chan error, 1)
-	go func() {
-		_, err := r.Handle(t.Context(), partition, projection.None, []projection.Delivery{event(t, 0, "refused"), event(t, 1, "")})
-		handled <- err
-	}()
-	eventually(t, func() bool { return r.Stats().Retries >= 6 }) // the batch's and the event's
-	if next, err := r.Start(t.Context(), partition); next != projection.None || err != nil {
-		t.Errorf("Start: %d, %v: the checkpoint moved without a copy", next, err)
-	}
-	mend()
-	if err := <-handled; err != nil {
-		t.Fatal(err)
-	}
-	if len(r.letters(t)) != 1 || !cmp.Equal(r.effect(t), []int{1}) {
-		t.Errorf("dead letters %v and effects %v, want one and [1]", r.letters(t), r.effect(t))
-	}
-	if n := openWhilePublishing.Load(); n != 0 {
-		t.Errorf("%d transactions were open while the broker was waited for", n)
-	}
-}
-
-func TestOutageOfTheDeadLettersLastsAsLongAsItDoes(t *testing.T) {
-	t.Parallel()
-	for name, err := range map[string]error{"unavailable": eventlog.ErrUnavailable, "refused": errors.New("message too large")} {
+	for name, err := range map[string]error{"unavailable": eventlog.ErrUnavailable, "odd": errors.New("permission denied")} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			fail := times(20, err)
-			r := newRig(t, func(r *rig) {
-				r.cfg.DeadLetters = lettersFunc(func(context.Context, projection.Delivery, error) error { return fail() })
-			})
-			r.handle(t, event(t, 0, "refused"))
-			if got := r.Stats(); got.DeadLettered != 1 || got.Retries != 3 {
-				t.Errorf("stats %+v, want 1 dead-lettered after the event's own 3 retries", got)
+			r := newRig(t, func(r *rig) { r.cfg.Parking = unwrappedParking{r.cfg.Parking, times(20, err)} })
+			r.handle(t, event(t, 0, "refused"), event(t, 1, ""))
+			if got := r.Stats(); got.Parked != 1 || got.Applied != 1 || got.Retries != 6 || len(r.letters(t)) != 1 {
+				t.Errorf("stats %+v, want 1 parked after the batch's 3 retries and the event's own 3", got)
 			}
 		})
 	}
@@ -215,19 +179,15 @@ func TestOutageEndsWithTheContext(t *testing.T) {
 	}
 }
 
-func TestOutageNothingIsDeadLetteredBecauseTheContextEnded(t *testing.T) {
+func TestOutageNothingIsParkedBecauseTheContextEnded(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	published := false
-	r := newRig(t, func(r *rig) {
-		r.cfg.Retries = -1
-		r.cfg.DeadLetters = lettersFunc(func(context.Context, projection.Delivery, error) error { published = true; return nil })
-	})
+	r := newRig(t, func(r *rig) { r.cfg.Retries = -1 })
 	r.hook = func(noted) error {
 		cancel()
 		return ctx.Err()
 	}
-	if _, err := r.Handle(ctx, partition, projection.None, events(t, 0, 0)); !errors.Is(err, context.Canceled) || published {
-		t.Errorf("Handle: %v with dead letter: %v, want the context's error and none", err, published)
+	if _, err := r.Handle(ctx, partition, projection.None, events(t, 0, 0)); !errors.Is(err, context.Canceled) || len(r.parked(t)) > 0 {
+		t.Errorf("Handle: %v with %d parked, want the context's error and none", err, len(r.parked(t)))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tenon-go/tenon/application/codec"
+	"github.com/tenon-go/tenon/application/deadletter"
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/projection"
 	"github.com/tenon-go/tenon/application/relaying"
@@ -24,8 +25,8 @@ func TestPoisonAloneIsTriedFourTimes(t *testing.T) {
 	if diff := cmp.Diff([][]int{{0}, {0}, {0}, {0}}, r.calls); diff != "" {
 		t.Errorf("calls of Apply (-want +got):\n%s", diff)
 	}
-	if got := r.Stats(); got.DeadLettered != 1 || got.Retries != 3 || got.Applied != 0 {
-		t.Errorf("stats %+v, want 1 dead-lettered after 3 retries", got)
+	if got := r.Stats(); got.Parked != 1 || got.Retries != 3 || got.Applied != 0 {
+		t.Errorf("stats %+v, want 1 parked after 3 retries", got)
 	}
 }
 
@@ -56,8 +57,8 @@ func TestPoisonIsFoundAmongOthers(t *testing.T) {
 	if len(letters) != 2 || !bytes.Equal(letters[0].Value, batch[3].Value) || !bytes.Equal(letters[1].Value, batch[7].Value) {
 		t.Errorf("dead letters %+v, want events 3 and 7", letters)
 	}
-	if got := r.Stats(); got.Applied != 6 || got.Passed != 2 || got.DeadLettered != 2 {
-		t.Errorf("stats %+v, want 6 applied, 2 passed, 2 dead-lettered", got)
+	if got := r.Stats(); got.Applied != 6 || got.Passed != 2 || got.Parked != 2 {
+		t.Errorf("stats %+v, want 6 applied, 2 passed, 2 parked", got)
 	}
 }
 
@@ -72,31 +73,22 @@ func TestPoisonThatRecoversIsApplied(t *testing.T) {
 		return nil
 	}
 	r.handle(t, event(t, 0, ""))
-	if got := r.Stats(); got.Applied != 1 || got.Retries != 3 || got.DeadLettered != 0 {
+	if got := r.Stats(); got.Applied != 1 || got.Retries != 3 || got.Parked != 0 {
 		t.Errorf("stats %+v, want 1 applied after 3 retries", got)
 	}
 }
 
 func TestPoisonPanicKeepsItsStack(t *testing.T) {
 	t.Parallel()
-	var cause error
-	r := newRig(t, func(r *rig) {
-		r.cfg.DeadLetters = lettersFunc(func(_ context.Context, _ projection.Delivery, err error) error { cause = err; return nil })
-	})
+	r := newRig(t)
 	r.handle(t, event(t, 0, "panic"))
-	var panicked *projection.PanicError
-	if !errors.As(cause, &panicked) || !strings.Contains(string(panicked.Stack), "runner_kit_test.go") {
-		t.Errorf("cause %v has no stack of the panic", cause)
+	all := r.parked(t)
+	if len(all) != 1 || all[0].Reason != deadletter.Panicked || !strings.Contains(all[0].Stack, "runner_kit_test.go") || all[0].Attempts != 4 {
+		t.Fatalf("parked %+v, want one with the stack of the panic", all)
 	}
-	if !strings.Contains(cause.Error(), "projection list version 2") || !strings.Contains(cause.Error(), "cannot bear it") {
-		t.Errorf("cause %q names neither projection nor panic", cause)
+	if said := all[0].Error; !strings.Contains(said, "projection list version 2") || !strings.Contains(said, "cannot bear it") {
+		t.Errorf("error %q names neither projection nor panic", said)
 	}
-}
-
-type lettersFunc func(ctx context.Context, d projection.Delivery, cause error) error
-
-func (f lettersFunc) Publish(ctx context.Context, d projection.Delivery, cause error) error {
-	return f(ctx, d, cause)
 }
 
 func TestPoisonThatCannotBeDecodedIsNotRetried(t *testing.T) {
@@ -112,11 +104,11 @@ func TestPoisonThatCannotBeDecodedIsNotRetried(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			r.handle(t, event(t, 0, ""), bad, event(t, 2, ""))
-			if diff := cmp.Diff([][]int{{0}, {2}}, r.calls); diff != "" {
+			if diff := cmp.Diff([][]int{{0, 2}}, r.calls); diff != "" {
 				t.Errorf("calls of Apply (-want +got):\n%s", diff)
 			}
-			if got := r.Stats(); got.DeadLettered != 1 || got.Retries != 0 || len(r.letters(t)) != 1 {
-				t.Errorf("stats %+v, want 1 dead-lettered without retries", got)
+			if got := r.Stats(); got.Parked != 1 || got.Retries != 0 || len(r.letters(t)) != 1 {
+				t.Errorf("stats %+v, want 1 parked without retries", got)
 			}
 		})
 	}
@@ -150,8 +142,8 @@ func TestPoisonToTheCodec(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, func(r *rig) { r.cfg.Codec = brokenCodec{r.cfg.Codec, tt.decode} })
 			r.handle(t, event(t, 0, ""))
-			if got := r.Stats(); got.DeadLettered != 1 || got.Retries != tt.retries {
-				t.Errorf("stats %+v, want 1 dead-lettered after %d retries", got, tt.retries)
+			if got := r.Stats(); got.Parked != 1 || got.Retries != tt.retries {
+				t.Errorf("stats %+v, want 1 parked after %d retries", got, tt.retries)
 			}
 		})
 	}

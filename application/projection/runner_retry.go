@@ -37,15 +37,15 @@ func (e *spentError) Error() string { return e.cause.Error() }
 func (e *spentError) Unwrap() error { return e.cause }
 
 // try runs do until it succeeds, the context ends, the partition turns out to be somebody else's, or an error that is no
-// outage has come back after Retries more attempts: *spentError. Retries start anew after an outage, which may have been what
+// outage has come back after so many more attempts: *spentError. Retries start anew after an outage, which may have been what
 // the earlier errors were about.
-func (r *Runner) try(ctx context.Context, p Partition, do func() error) error {
+func (r *Runner) try(ctx context.Context, p Partition, retries int, do func() error) error {
 	defer func() { r.waits.end(p, ctx.Err() == nil) }()
 	for failures, outages := 0, 0; ; {
 		err := do()
 		var attempt int
 		switch {
-		case err == nil || errors.Is(err, ErrMoved) || errors.Is(err, ErrTopicReplaced):
+		case err == nil || errors.Is(err, ErrMoved) || errors.Is(err, ErrTopicReplaced) || errors.Is(err, errReleased):
 			return err
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -53,7 +53,7 @@ func (r *Runner) try(ctx context.Context, p Partition, do func() error) error {
 			r.waits.begin(p, err)
 			failures, outages = 0, outages+1
 			attempt = outages
-		case failures >= r.cfg.Retries:
+		case failures >= retries:
 			return &spentError{cause: err}
 		default:
 			r.waits.end(p, true)

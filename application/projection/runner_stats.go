@@ -8,11 +8,11 @@ import (
 
 // Stats counts what a runner did since it was made.
 type Stats struct {
-	Applied      int64     // events whose effects are stored
-	Passed       int64     // events of types that the projection doesn't handle
-	DeadLettered int64     // events copied to the dead letters and passed
-	Retries      int64     // attempts after the first, outages not counted
-	LastApplied  time.Time // when a checkpoint was last moved; zero: never
+	Applied     int64     // events whose effects are stored
+	Passed      int64     // events of types that the projection doesn't handle
+	Parked      int64     // events parked, those behind others included
+	Retries     int64     // attempts after the first, outages not counted
+	LastApplied time.Time // when a checkpoint was last moved; zero: never
 }
 
 // Stats returns the counts so far. Safe for concurrent use.

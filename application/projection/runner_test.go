@@ -45,7 +45,7 @@ func TestRunnerPassesOtherTypesBy(t *testing.T) {
 	if diff := cmp.Diff([][]int{{1}}, r.calls); diff != "" {
 		t.Errorf("calls of Apply (-want +got):\n%s", diff)
 	}
-	if got := r.Stats(); got.Passed != 3 || got.Applied != 1 || got.DeadLettered != 0 {
+	if got := r.Stats(); got.Passed != 3 || got.Applied != 1 || got.Parked != 0 {
 		t.Errorf("stats %+v, want 3 passed and 1 applied", got)
 	}
 	if next, err := r.Start(t.Context(), partition); next != 4 || err != nil {
@@ -96,7 +96,7 @@ func TestRunnerConfigErrorsNameTheField(t *testing.T) {
 	if err == nil {
 		t.Fatal("NewRunner took an empty configuration")
 	}
-	for _, want := range []string{"Name", "Version is 0", "Topics", "Types", "Apply", "Store", "Checkpoints", "Codec", "DeadLetters", "MaxBackoff is 1ms"} {
+	for _, want := range []string{"Name", "Version is 0", "Topics", "Types", "Apply", "Store", "Checkpoints", "Codec", "Parking", "MaxBackoff is 1ms"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q doesn't name %s", err, want)
 		}
@@ -105,19 +105,19 @@ func TestRunnerConfigErrorsNameTheField(t *testing.T) {
 
 func TestRunnerRunsASourceUntilItsContextEnds(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r, broker := newRig(t), memory.NewBroker(1)
 	if r.Health() == nil {
 		t.Error("Health before Run is nil")
 	}
 	for o := range int64(20) {
 		d := event(t, o, "")
-		if err := r.broker.Publish(t.Context(), memory.Message{Topic: "things", Key: "a", Value: d.Value, Headers: d.Headers}); err != nil {
+		if err := broker.Publish(t.Context(), memory.Message{Topic: "things", Key: "a", Value: d.Value, Headers: d.Headers}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- r.Run(ctx, memory.NewSource(r.broker, "list", "things")) }()
+	go func() { ended <- r.Run(ctx, memory.NewSource(broker, "list", "things")) }()
 	eventually(t, func() bool { return r.Stats().Applied == 20 && r.Health() == nil })
 	cancel()
 	if err := <-ended; err != nil {

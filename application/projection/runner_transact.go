@@ -5,15 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
+	"github.com/tenon-go/tenon/application/deadletter"
 	"github.com/tenon-go/tenon/application/eventlog"
 )
 
-// transact moves the checkpoint and applies the events in one transaction. The checkpoint comes first: its row lock puts rival
-// owners of the partition in order, and the one that comes second is told so before it writes anything.
+// transact moves the checkpoint, applies the events and parks those that are to be parked, in one transaction. The checkpoint
+// comes first: its row lock puts rival owners of the partition in order, and the one that comes second is told so before it
+// writes anything.
 //
 // Only an error of Apply, or of a commit that includes what it wrote, is held against the events; the rest is an outage.
-func (r *Runner) transact(ctx context.Context, p Partition, from, to int64, events []Event) error {
+func (r *Runner) transact(ctx context.Context, p Partition, from, to int64, run []item, set *parkedSet) error {
 	tx, err := r.cfg.Store.Begin(ctx)
 	if err != nil {
 		return outage(fmt.Errorf("begin: %w", err))
@@ -22,21 +25,61 @@ func (r *Runner) transact(ctx context.Context, p Partition, from, to int64, even
 	if err := r.cfg.Checkpoints.Advance(ctx, tx, r.cfg.Projection.Name, r.cfg.Projection.Version, p, from, to); err != nil {
 		return outage(fmt.Errorf("advance checkpoint: %w", err))
 	}
-	if r.cfg.Projection.Repeats == Once && len(events) > 0 {
-		if events, err = r.cfg.Checkpoints.Fresh(ctx, tx, r.cfg.Projection.Name, r.cfg.Projection.Version, events); err != nil {
-			return outage(fmt.Errorf("look up what was applied: %w", err))
+	pl, err := r.plan(ctx, tx, p, run, set)
+	if err != nil {
+		return err
+	}
+	if pl.events, err = fresh(ctx, tx, r.cfg.Checkpoints, &r.cfg.Projection, pl.events); err != nil {
+		return err
+	}
+	blame := outage
+	if len(pl.events) > 0 {
+		blame = func(err error) error { return err }
+		if err := r.call(ctx, tx, pl.events); err != nil {
+			if lost := tx.Rollback(); lost != nil { // a broken connection, whatever Apply made of it
+				return outage(errors.Join(err, lost))
+			}
+			return fmt.Errorf("apply: %w", err)
 		}
 	}
-	if len(events) == 0 {
-		return r.commit(ctx, tx, p, from, to, outage)
+	if err := r.store(ctx, tx, pl); err != nil {
+		return err
 	}
-	if err := r.call(ctx, tx, events); err != nil {
-		if lost := tx.Rollback(); lost != nil { // a broken connection, whatever Apply made of it
-			return outage(errors.Join(err, lost))
+	if err := r.commit(ctx, tx, p, from, to, blame); err != nil {
+		return err
+	}
+	set.add(pl.begun...)
+	r.tell(ctx, p, len(run), pl)
+	return nil
+}
+
+// fresh returns the events that haven't taken effect yet, and notes within tx that they do, unless the projection takes repeats.
+func fresh(ctx context.Context, tx eventlog.Tx, c Checkpoints, p *Projection, events []Event) ([]Event, error) {
+	if p.Repeats != Once || len(events) == 0 {
+		return events, nil
+	}
+	events, err := c.Fresh(ctx, tx, p.Name, p.Version, events)
+	if err != nil {
+		return nil, outage(fmt.Errorf("look up what was applied: %w", err))
+	}
+	return events, nil
+}
+
+// tell counts what was committed, and logs each event that failed.
+func (r *Runner) tell(ctx context.Context, p Partition, handled int, pl plan) {
+	for i := range pl.parks {
+		e := &pl.parks[i]
+		if e.Reason != deadletter.Behind {
+			r.cfg.Logger.ErrorContext(ctx, "event parked", "topic", p.Topic, "partition", p.Number, "offset", e.Offset, "reason", string(e.Reason),
+				"event_id", e.EventID, "event_type", e.Type, "aggregate_type", e.Key.AggregateType, "aggregate_id", e.Key.AggregateID, "error", e.Error)
 		}
-		return fmt.Errorf("apply: %w", err)
 	}
-	return r.commit(ctx, tx, p, from, to, func(err error) error { return err })
+	r.count(func(s *Stats) {
+		s.Applied += int64(len(pl.events))
+		s.Parked += int64(len(pl.parks))
+		s.Passed += int64(handled - len(pl.events) - len(pl.parks))
+		s.LastApplied = r.cfg.Now()
+	})
 }
 
 func (r *Runner) commit(ctx context.Context, tx eventlog.Tx, p Partition, from, to int64, as func(error) error) error {
@@ -59,11 +102,31 @@ func (r *Runner) commit(ctx context.Context, tx eventlog.Tx, p Partition, from, 
 	return ErrMoved
 }
 
-// call runs the user's Apply; a panic becomes an error.
-func (r *Runner) call(ctx context.Context, tx eventlog.Tx, events []Event) (err error) {
-	defer recovered(&err)
-	return r.cfg.Projection.Apply(ctx, tx, events)
+// call runs the user's Apply within its time; a panic becomes an error.
+func (r *Runner) call(ctx context.Context, tx eventlog.Tx, events []Event) error {
+	return callApply(ctx, &r.cfg.Projection, r.cfg.Timeout, tx, events)
 }
+
+func callApply(ctx context.Context, p *Projection, limit time.Duration, tx eventlog.Tx, events []Event) (err error) {
+	bounded, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	defer func() {
+		if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+			err = &TimeoutError{Limit: limit, Said: err.Error()}
+		}
+	}()
+	defer recovered(&err)
+	return p.Apply(bounded, tx, events)
+}
+
+// TimeoutError says that Apply took too long. What Apply said is text only: whatever broke, broke because of it.
+type TimeoutError struct {
+	Limit time.Duration
+	Said  string
+}
+
+// Error names the limit.
+func (e *TimeoutError) Error() string { return fmt.Sprintf("took longer than %v: %s", e.Limit, e.Said) }
 
 // PanicError is a panic in Apply or in the codec, as the dead letters get to see it.
 type PanicError struct {

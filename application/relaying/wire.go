@@ -27,8 +27,8 @@ type Wire struct {
 // storedWire is a Wire as JSON, bytes in base64.
 type storedWire struct {
 	Key     []byte      `json:"key"`
-	Value   []byte      `json:"value"` // where the payload isn't it
-	Own     bool        `json:"own,omitempty"`   // whether Value counts
+	Value   []byte      `json:"value"`         // where the payload isn't it
+	Own     bool        `json:"own,omitempty"` // whether Value counts
 	Headers [][2][]byte `json:"headers"`
 }
 
