@@ -144,3 +144,24 @@ func TestParkedFlowsAgainWhenItsSequenceHasGone(t *testing.T) {
 		t.Errorf("parked (-want +got):\n%s", diff)
 	}
 }
+
+// A rival parked something and moved the checkpoint: the runner learns both when it starts again.
+func TestParkedByARivalIsKnownAfterStart(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.handle(t, noteOf("a", 0, ""))
+	rival, err := projection.NewRunner(r.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rival.Handle(t.Context(), partition, 1, []projection.Delivery{noteOf("b", 1, "refused")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Handle(t.Context(), partition, 1, []projection.Delivery{noteOf("b", 1, "")}); !errors.Is(err, projection.ErrMoved) {
+		t.Fatalf("Handle: %v, want ErrMoved", err)
+	}
+	r.handle(t, noteOf("b", 2, ""))
+	if diff := cmp.Diff([]string{"1 b refused", "2 b behind"}, said(r.parked(t))); diff != "" {
+		t.Errorf("parked (-want +got):\n%s", diff)
+	}
+}
