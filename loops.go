@@ -28,6 +28,9 @@ func (a *App) wireKafka(w *wired, b *application.Builder, brokers []string, proj
 	if !a.has(RoleProjections) {
 		return nil
 	}
+	if len(projections) > 0 {
+		w.metrics.MustRegister(newParkedMetrics(projections, postgres.NewDeadLetters(w.db).Counts))
+	}
 	for _, p := range projections {
 		if err := a.wireProjection(w, b, cfg, p); err != nil {
 			return err

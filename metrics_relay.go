@@ -22,7 +22,7 @@ const (
 // those of all nodes' lanes.
 type laneMetrics struct {
 	commit *prometheus.HistogramVec
-	status *cachedStatus
+	status *cached[relaying.Status]
 	stats  func() lanes.Stats
 
 	records, batches, retaken, owned, parked, lag, oldest, known *prometheus.Desc
@@ -40,7 +40,7 @@ func newLaneMetrics(status func(context.Context) (relaying.Status, error)) *lane
 			Namespace: "tenon", Subsystem: "relay", Name: "commit_seconds", Help: "Time that Kafka takes to commit a batch.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}, []string{"records"}),
-		status:  &cachedStatus{ask: status, now: time.Now},
+		status:  &cached[relaying.Status]{ask: status, now: time.Now},
 		stats:   func() lanes.Stats { return lanes.Stats{} },
 		records: desc("records_total", "Events published by this node."),
 		batches: desc("batches_total", "Batches committed by this node, with or without events."),
@@ -98,26 +98,26 @@ func (m *laneMetrics) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// cachedStatus asks for the status once where many scrape at a time. An error is kept too.
-type cachedStatus struct {
-	ask func(context.Context) (relaying.Status, error)
+// cached asks once where many scrape at a time. An error is kept too.
+type cached[T any] struct {
+	ask func(context.Context) (T, error)
 	now func() time.Time
 
-	mu     sync.Mutex
-	status relaying.Status
-	err    error
-	until  time.Time
+	mu    sync.Mutex
+	value T
+	err   error
+	until time.Time
 }
 
-func (c *cachedStatus) get() (relaying.Status, error) {
+func (c *cached[T]) get() (T, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.now().Before(c.until) {
-		return c.status, c.err
+		return c.value, c.err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), statusTimeout)
 	defer cancel()
-	c.status, c.err = c.ask(ctx)
+	c.value, c.err = c.ask(ctx)
 	c.until = c.now().Add(statusFresh)
-	return c.status, c.err
+	return c.value, c.err
 }

@@ -134,9 +134,8 @@ func (r *Replayer) blame(ctx context.Context, tx eventlog.Tx, err error) error {
 	if lost := tx.Rollback(); lost != nil || isOutage(err) || ctx.Err() != nil {
 		return errors.Join(err, lost)
 	}
-	var poison *poisonError
 	f := failureOf(err, 0)
-	if errors.As(err, &poison) {
+	if poison, ok := errors.AsType[*poisonError](err); ok {
 		f = poison.failure
 	}
 	said := deadletter.Failure{
