@@ -116,7 +116,7 @@ func (c *commandLine) replayers(db *postgres.DB) (map[string]*projection.Replaye
 	replayers := make(map[string]*projection.Replayer, len(all))
 	for _, p := range all {
 		r, err := projection.NewReplayer(projection.ReplayerConfig{
-			Projection: p, Store: db, Parked: postgres.NewDeadLetters(db), Codec: b.Codec(),
+			Projection: p, Store: db, Checkpoints: db, Parked: postgres.NewDeadLetters(db), Codec: codecFor(b, p),
 		})
 		if err != nil {
 			return nil, nil, errors.Join(err, w.close())

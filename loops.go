@@ -7,6 +7,7 @@ import (
 	"github.com/tenon-go/tenon/adapters/kafka"
 	"github.com/tenon-go/tenon/adapters/postgres"
 	"github.com/tenon-go/tenon/application"
+	"github.com/tenon-go/tenon/application/codec"
 	"github.com/tenon-go/tenon/application/projection"
 )
 
@@ -43,12 +44,8 @@ func (a *App) wireKafka(w *wired, b *application.Builder, brokers []string, proj
 func (a *App) wireProjection(w *wired, b *application.Builder, cfg kafka.Config, p projection.Projection) error {
 	// A version is a group of its own: it reads everything again.
 	group := fmt.Sprintf("tenon.%s.v%d", p.Name, p.Version)
-	c := b.Codec()
-	if p.Events != nil {
-		c = b.CodecOf(p.Events)
-	}
 	runner, err := projection.NewRunner(projection.RunnerConfig{
-		Projection: p, Store: w.db, Checkpoints: w.db, Codec: c, Parking: postgres.NewDeadLetters(w.db), Group: group, Logger: a.log,
+		Projection: p, Store: w.db, Checkpoints: w.db, Codec: codecFor(b, p), Parking: postgres.NewDeadLetters(w.db), Group: group, Logger: a.log,
 	})
 	if err != nil {
 		return err
@@ -62,6 +59,14 @@ func (a *App) wireProjection(w *wired, b *application.Builder, cfg kafka.Config,
 	w.projections = append(w.projections, newLoop("projection "+p.Name,
 		func(ctx context.Context) error { return runner.Run(ctx, source) }, runner.Health))
 	return nil
+}
+
+// codecFor returns the codec of a read model: of its own types if it declares them, else of what the contexts register.
+func codecFor(b *application.Builder, p projection.Projection) codec.Codec {
+	if p.Events != nil {
+		return b.CodecOf(p.Events)
+	}
+	return b.Codec()
 }
 
 // done makes a closer of a function that can't fail.

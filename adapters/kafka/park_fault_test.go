@@ -157,7 +157,7 @@ func (r *rig) mend(p projection.Projection) {
 	}
 	types := new(codec.Types)
 	codec.Register[happened](types, "thing.happened", 1)
-	replayer, err := projection.NewReplayer(projection.ReplayerConfig{Projection: p, Store: r.db, Parked: letters, Codec: codec.JSON{Types: types}})
+	replayer, err := projection.NewReplayer(projection.ReplayerConfig{Projection: p, Store: r.db, Checkpoints: r.db, Parked: letters, Codec: codec.JSON{Types: types}})
 	if err != nil {
 		r.Fatal(err)
 	}

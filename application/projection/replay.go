@@ -16,10 +16,11 @@ import (
 
 // ReplayerConfig says what a [Replayer] replays and with what.
 type ReplayerConfig struct {
-	Projection Projection
-	Store      eventlog.Store
-	Parked     deadletter.Replaying // in the same database as Store
-	Codec      codec.Codec
+	Projection  Projection
+	Store       eventlog.Store
+	Checkpoints Checkpoints          // in the same database as Store
+	Parked      deadletter.Replaying // there too
+	Codec       codec.Codec
 
 	Timeout time.Duration    // for one call of Apply; 0: 30 s
 	Now     func() time.Time // nil: time.Now
@@ -31,8 +32,8 @@ type Replayer struct{ cfg ReplayerConfig }
 
 // NewReplayer returns a replayer, or what is missing in the configuration.
 func NewReplayer(cfg ReplayerConfig) (*Replayer, error) {
-	if cfg.Projection.Apply == nil || cfg.Store == nil || cfg.Parked == nil || cfg.Codec == nil {
-		return nil, fmt.Errorf("replay of projection %q: want Apply, Store, Parked and Codec", cfg.Projection.Name)
+	if cfg.Projection.Apply == nil || cfg.Store == nil || cfg.Checkpoints == nil || cfg.Parked == nil || cfg.Codec == nil {
+		return nil, fmt.Errorf("replay of projection %q: want Apply, Store, Checkpoints, Parked and Codec", cfg.Projection.Name)
 	}
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 30 * time.Second
@@ -120,8 +121,13 @@ func (r *Replayer) step(ctx context.Context, k deadletter.Key, most int, by dead
 			return taken, r.blame(ctx, tx, err)
 		}
 	}
-	if err := callApply(ctx, &r.cfg.Projection, r.cfg.Timeout, tx, events); err != nil {
-		return taken, r.blame(ctx, tx, err)
+	if events, err = fresh(ctx, tx, r.cfg.Checkpoints, &r.cfg.Projection, events); err != nil {
+		return nil, err
+	}
+	if len(events) > 0 {
+		if err := callApply(ctx, &r.cfg.Projection, r.cfg.Timeout, tx, events); err != nil {
+			return taken, r.blame(ctx, tx, err)
+		}
 	}
 	if err := r.cfg.Parked.Done(ctx, tx, k, ids, by); err != nil {
 		return nil, err

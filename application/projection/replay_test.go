@@ -9,6 +9,7 @@ import (
 
 	"github.com/tenon-go/tenon/application/deadletter"
 	"github.com/tenon-go/tenon/application/projection"
+	"github.com/tenon-go/tenon/application/relaying"
 )
 
 var anna = deadletter.Decision{By: "anna", Why: "mended"}
@@ -17,7 +18,7 @@ var anna = deadletter.Decision{By: "anna", Why: "mended"}
 func (r *rig) replay(t testing.TB, aggregate string) (projection.Replay, error) {
 	t.Helper()
 	replayer, err := projection.NewReplayer(projection.ReplayerConfig{
-		Projection: r.cfg.Projection, Store: r.cfg.Store, Parked: r.parking, Codec: r.cfg.Codec, Now: r.clock.Now,
+		Projection: r.cfg.Projection, Store: r.cfg.Store, Checkpoints: r.cfg.Checkpoints, Parked: r.parking, Codec: r.cfg.Codec, Now: r.clock.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +61,24 @@ func TestReplayAppliesInOrderAndTheSequenceFlowsAgain(t *testing.T) {
 	}
 	if _, err := r.replay(t, "b"); !errors.Is(err, deadletter.ErrNotParked) {
 		t.Errorf("replay of nothing: %v", err)
+	}
+}
+
+// What came again while its aggregate was parked is parked too, and takes effect once.
+func TestReplayAppliesAnEventThatComesAgainOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	first, second := noteOf("b", 0, "refused"), noteOf("b", 1, "")
+	first.Record.Version, second.Record.Version = 1, 2
+	first.Headers, second.Headers = relaying.Headers(&first.Record), relaying.Headers(&second.Record)
+	r.handle(t, first, second, again(second, 2))
+	r.edit(t, 0, `{"n":0}`)
+	if got, err := r.replay(t, "b"); err != nil || got.Stuck != nil || len(r.parked(t)) != 0 {
+		t.Fatalf("replay: %+v, %v", got, err)
+	}
+	r.handle(t, again(second, 3), noteOf("b", 4, ""))
+	if diff := cmp.Diff([]int{0, 1, 4}, r.effect(t)); diff != "" {
+		t.Errorf("effects (-want +got):\n%s", diff)
 	}
 }
 
