@@ -72,3 +72,11 @@ func TestDeadLetters(t *testing.T) {
 		return applicationtest.DeadLettersFixture{Letters: memory.NewDeadLetters(log, nil), Store: log}
 	})
 }
+
+func TestEffects(t *testing.T) {
+	t.Parallel()
+	applicationtest.Effects(t, func(testing.TB) applicationtest.EffectsFixture {
+		log := memory.NewLog()
+		return applicationtest.EffectsFixture{Effects: memory.NewConsumerInbox(log), Reader: log}
+	})
+}

@@ -51,3 +51,12 @@ func TestDeadLetters(t *testing.T) {
 		return applicationtest.DeadLettersFixture{Letters: postgres.NewDeadLetters(db), Store: db}
 	})
 }
+
+func TestEffects(t *testing.T) {
+	t.Parallel()
+	applicationtest.Effects(t, func(t testing.TB) applicationtest.EffectsFixture {
+		t.Helper()
+		db := forSuite(t)
+		return applicationtest.EffectsFixture{Effects: postgres.NewConsumerInbox(db), Reader: db}
+	})
+}
