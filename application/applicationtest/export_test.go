@@ -23,6 +23,10 @@ func CheckCheckpoints(t testing.TB, name string, f CheckpointsFixture) error {
 	return runOne(t, checkpointsChecks(), name, f)
 }
 
+func CheckEffects(t testing.TB, name string, f EffectsFixture) error {
+	return runOne(t, effectsChecks(), name, f)
+}
+
 func CheckRepository[A domain.Aggregate](t testing.TB, name string, f RepositoryFixture[A]) error {
 	return runOne(t, repositoryChecks[A](), name, f)
 }
