@@ -3,6 +3,7 @@ package consumer_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -70,7 +71,10 @@ func TestFailuresBlockNothing(t *testing.T) {
 			},
 		},
 		"slow": {
-			func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() },
+			func(ctx context.Context, _ string) error {
+				<-ctx.Done() // what a driver says of the statement that this cuts off
+				return fmt.Errorf("%w: statement was cancelled", eventlog.ErrUnavailable)
+			},
 			func(err error) bool { return errors.Is(err, context.DeadlineExceeded) },
 		},
 	}
