@@ -199,6 +199,15 @@ func encodeMessage(payload any) ([]byte, error) {
 
 // write saves the state of all changed aggregates, a type at a time, appends the events, guards what was only read and commits.
 func (u *Unit) write(ctx context.Context, tx eventlog.Tx, records []eventlog.Record) error {
+	guards, err := u.save(ctx, tx)
+	if err != nil {
+		return err
+	}
+	return finish(ctx, tx, records, guards)
+}
+
+// save writes the state of all changed aggregates and returns the heads of those that were only read and are checked.
+func (u *Unit) save(ctx context.Context, tx eventlog.Tx) ([]eventlog.Head, error) {
 	var changed []tracked
 	var guards []eventlog.Head
 	for _, t := range u.tracked {
@@ -220,11 +229,11 @@ func (u *Unit) write(ctx context.Context, tx eventlog.Tx, records []eventlog.Rec
 			group = append(group, changed[end].aggregate)
 		}
 		if err := kind.save(ctx, tx, group); err != nil {
-			return fmt.Errorf("save %s: %w", kind.name, err)
+			return nil, fmt.Errorf("save %s: %w", kind.name, err)
 		}
 		start = end
 	}
-	return finish(ctx, tx, records, guards)
+	return guards, nil
 }
 
 // finish ends the unit, in one step where nothing is to be guarded and the store can.

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/jmoiron/sqlx"
@@ -20,6 +21,9 @@ SELECT coalesce((SELECT max(e.version) FROM tenon.events AS e
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS h(type, id, place) ORDER BY h.place`
 )
 
+// errFixed says where a guard can't be kept.
+var errFixed = errors.New("guard aggregates: not in a transaction that reads the log, which doesn't see what others commit meanwhile")
+
 // Guard makes the commit depend on aggregates that were only read. It locks their buckets, so that nobody who appends
 // to them is under way or can begin, and compares afterwards, in a statement that sees what those committed for whom it
 // waited. Two units that guard what the other one appends to wait for each other: one of them gets
@@ -27,6 +31,9 @@ FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS h(type, id, place) ORDER 
 func (t *Tx) Guard(ctx context.Context, heads []eventlog.Head) error {
 	if len(heads) == 0 {
 		return nil
+	}
+	if t.fixed {
+		return errFixed
 	}
 	buckets := make([]int32, len(heads))
 	for i, h := range heads {

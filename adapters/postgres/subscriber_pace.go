@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"database/sql"
 	"errors"
 	"math/rand/v2"
 	"time"
@@ -48,6 +49,10 @@ func (p *pace) HandleError(_ watermill.LoggerAdapter, empty bool, err error) tim
 	case errors.Is(classify(err), eventlog.ErrTransient):
 		// Another subscriber of the group has moved the cursor on while this one waited for it.
 		p.wait(jitter(rivalWait), nil)
+	case errors.Is(err, sql.ErrTxDone):
+		// A handler gave the page up, see ConsumerLog, and it is the handler's router that says why.
+		p.failing = grow(p.failing, firstRetry, p.cfg.RetryMax)
+		p.wait(jitter(p.failing), nil)
 	default:
 		p.failed(err)
 	}

@@ -19,6 +19,7 @@ type Tx struct {
 	done    bool
 	raise   bool // whether readers are to be woken
 	xid     string
+	fixed   bool // REPEATABLE READ: it doesn't see what others commit
 	proof   proof
 }
 

@@ -11,12 +11,15 @@ import (
 	"github.com/tenon-go/tenon/application/projection"
 )
 
+// letterSuffix follows a topic's name in that of its dead letters.
+const letterSuffix = ".DLT"
+
 // letter returns the copy of a record of the log as a row of the log: a message of the same key, type and payload for the
 // dead-letter topic, caused by the original. What happened is in its metadata.
 func letter(d *projection.Delivery, handler string, cause error) eventlog.Record {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	r := eventlog.Record{
-		ID: uuid.Must(uuid.NewV7()), Topic: d.Partition.Topic + ".DLT", AggregateID: d.Record.AggregateID, Type: d.Record.Type,
+		ID: uuid.Must(uuid.NewV7()), Topic: d.Partition.Topic + letterSuffix, AggregateID: d.Record.AggregateID, Type: d.Record.Type,
 		SchemaVersion: max(d.Record.SchemaVersion, 1), Payload: d.Value,
 		CorrelationID: d.Record.CorrelationID, CausationID: d.Record.ID.String(), Traceparent: d.Record.Traceparent, RecordedAt: now,
 		Metadata: map[string]string{

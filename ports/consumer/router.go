@@ -22,7 +22,7 @@ type Source struct {
 	// Effects commits what the handler writes.
 	Effects consuming.Effects
 	// DeadLetters keeps copies of what can't be handled. Nil: copies are appended to the log, in the transaction that passes
-	// the message, which the relay then publishes; for messages that came from the log.
+	// the message, which the relay then publishes; for messages that came from the log, of which the copies are passed by.
 	DeadLetters consuming.DeadLetters
 }
 

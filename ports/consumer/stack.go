@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
@@ -40,7 +41,7 @@ func (s *stack) handle(m *message.Message) error { return s.handler.call(m, s.cf
 // which is the end of the message's context only, is delivered again.
 func (s *stack) settled(next message.HandlerFunc) message.HandlerFunc {
 	return func(m *message.Message) ([]*message.Message, error) {
-		if !s.handler.wants(m) {
+		if !s.wants(m) {
 			s.state.count(func(c *Stats) { c.Passed++ })
 			return nil, nil
 		}
@@ -55,11 +56,22 @@ func (s *stack) settled(next message.HandlerFunc) message.HandlerFunc {
 			err = s.bury(m, spent.cause)
 		}
 		if errors.Is(err, consuming.ErrAbandoned) {
+			s.state.waits(page, err)
 			return nil, nil
 		}
 		return nil, err
 	}
 }
+
+// wants reports whether the message is the handler's to handle. In the log the copies of dead letters come by again: a handler
+// that fails on the copy too would copy copies for ever.
+func (s *stack) wants(m *message.Message) bool {
+	ownCopy := s.source.DeadLetters == nil && strings.HasSuffix(m.Metadata.Get(consuming.MetadataTopic), letterSuffix)
+	return !ownCopy && s.handler.wants(m)
+}
+
+// page stands, among the messages that wait, for the transaction in which messages of the log come.
+const page = "page of the log"
 
 // effected runs the rest in the transaction of the message's effects, which is then in its context.
 func (s *stack) effected(next message.HandlerFunc) message.HandlerFunc {
@@ -71,9 +83,11 @@ func (s *stack) effected(next message.HandlerFunc) message.HandlerFunc {
 			_, err := next(m)
 			return handlerError(err)
 		})
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, blame(err)
+		}
+		s.state.goesOn(page)
+		switch {
 		case fresh:
 			s.state.count(func(c *Stats) { c.Handled++ })
 		default:
