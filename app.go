@@ -45,11 +45,15 @@ func (a *App) Endpoints() Endpoints { return a.endpoints }
 
 func (a *App) has(r Role) bool { return slices.Contains(a.cfg.Roles, r) }
 
-// Run starts servers, schemas, API, relay and projections, runs them until ctx ends and stops them in the reverse
+func (a *App) needKafka() bool {
+	return a.has(RoleRelay) || a.has(RoleProjections) || a.has(RoleHandlers)
+}
+
+// Run starts servers, schemas, API, relay, projections and handlers, runs them until ctx ends and stops them in the reverse
 // order: intake first, then what is in hand, then the servers. It returns nil after a clean stop. A port in use, a
 // wrong setting or servers that can't be reached within StartupTimeout end it with an error that says so.
 func (a *App) Run(ctx context.Context) (err error) {
-	needKafka := a.has(RoleRelay) || a.has(RoleProjections)
+	needKafka := a.needKafka()
 	servers, err := startServers(ctx, a.cfg, a.log, needKafka)
 	if err != nil {
 		return err

@@ -7,11 +7,11 @@ func (c *commandLine) serve() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the API, the relay and the projections until told to stop",
-		Long: `Runs the API, the relay and the projections in one process, or some of them with --roles. Without TENON_DATABASE_URL and
+		Long: `Runs the API, the relay, the projections and the handlers in one process, or some of them with --roles. Without TENON_DATABASE_URL and
 TENON_KAFKA_BROKERS it starts PostgreSQL and Kafka first. Brings the database schemas up to date (TENON_MIGRATE=off: refuses to run
 behind them). Ctrl-C or SIGTERM stops cleanly.`,
 		Example: `  tenon serve
-  TENON_DATABASE_URL=postgres://me:secret@db:5432/shop TENON_KAFKA_BROKERS=kafka:9092 tenon serve --roles relay,projections`,
+  TENON_DATABASE_URL=postgres://me:secret@db:5432/shop TENON_KAFKA_BROKERS=kafka:9092 tenon serve --roles relay,projections,handlers`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if roleList != "" {
@@ -30,6 +30,6 @@ behind them). Ctrl-C or SIGTERM stops cleanly.`,
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&roleList, "roles", "", "what runs in this process, comma separated: api, relay, projections (default: TENON_ROLES)")
+	cmd.Flags().StringVar(&roleList, "roles", "", "what runs in this process, comma separated: api, relay, projections, handlers (default: TENON_ROLES)")
 	return cmd
 }

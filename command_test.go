@@ -41,7 +41,7 @@ func TestWrongUsageEndsWithStatusTwo(t *testing.T) {
 		{"extra argument", nil, []string{"config", "x"}, `unknown command "x"`},
 		{"events without an id", nil, []string{"events", "order"}, "want an aggregate type and an id"},
 		{"wrong setting", []string{"TENON_RELAY=fast"}, []string{"serve"}, "TENON_RELAY (environment): want exactly-once or watermill or none"},
-		{"wrong role", nil, []string{"serve", "--roles", "cook"}, "want api, relay, projections"},
+		{"wrong role", nil, []string{"serve", "--roles", "cook"}, "want api, relay, projections, handlers"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			status, _, errOut := execute(t, c.environ, c.args...)

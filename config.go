@@ -49,6 +49,7 @@ const (
 	RoleAPI         Role = "api"         // HTTP ports
 	RoleRelay       Role = "relay"       // log to Kafka
 	RoleProjections Role = "projections" // Kafka to read models
+	RoleHandlers    Role = "handlers"    // Kafka and log to the contexts' message handlers
 )
 
 // value is a setting in force, and where it came from.

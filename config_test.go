@@ -38,7 +38,7 @@ func TestDefaults(t *testing.T) {
 	got := shown{cfg.HTTPAddr, cfg.DataDir, cfg.DatabaseURL, cfg.Relay, cfg.KafkaBrokers, cfg.Roles, cfg.StartupTimeout}
 	want := shown{
 		"127.0.0.1:8080", ".tenon", "", "exactly-once", nil,
-		[]tenon.Role{tenon.RoleAPI, tenon.RoleRelay, tenon.RoleProjections},
+		[]tenon.Role{tenon.RoleAPI, tenon.RoleRelay, tenon.RoleProjections, tenon.RoleHandlers},
 		time.Minute,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -61,7 +61,7 @@ func TestWrongSettingsAreAllReportedWithWhatIsAllowed(t *testing.T) {
 		`TENON_DATABASE_URL (environment): want postgres://user:password@host:port/database, not "mysql://root:xxxxx@db/x"`,
 		`TENON_KAFKA_BROKERS (environment): want host:port, comma separated, such as "kafka1:9092,kafka2:9092", not "kafka"`,
 		`TENON_RELAY (environment): want exactly-once or watermill or none, not "fast"`,
-		`TENON_ROLES (environment): want api, relay, projections, comma separated, not "api,cook"`,
+		`TENON_ROLES (environment): want api, relay, projections, handlers, comma separated, not "api,cook"`,
 		`TENON_LOG_LEVEL (environment): want debug or info or warn or error, not "loud"`,
 		`TENON_LOG_FORMAT (environment): want text or json, not "xml"`,
 		`TENON_STARTUP_TIMEOUT (environment): want a duration from 0 such as "30s" or "2m", not "soon"`,

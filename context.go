@@ -11,6 +11,7 @@ import (
 	"github.com/tenon-go/tenon/adapters/postgres"
 	"github.com/tenon-go/tenon/application"
 	"github.com/tenon-go/tenon/application/projection"
+	"github.com/tenon-go/tenon/ports/consumer"
 )
 
 // Context is a bounded context as the kernel takes it. A program lists its contexts in main and hands them to [Main];
@@ -39,10 +40,21 @@ type Wiring struct {
 
 	values      map[string]value
 	projections []projection.Projection
+	handlers    handlers
 }
 
 // Project adds a read model, fed from Kafka by processes with [RoleProjections].
 func (w *Wiring) Project(p projection.Projection) { w.projections = append(w.projections, p) }
+
+// Consume adds a message handler, fed from its topic by processes with [RoleHandlers]. Its effects commit with the message's
+// id: once per message, also when it comes again.
+func (w *Wiring) Consume(h consumer.Handler) { w.handlers.consumed = append(w.handlers.consumed, h) }
+
+// Subscribe adds a durable in-process handler, fed from the log itself, without Kafka, by processes with [RoleHandlers]. Its
+// effects commit with its place in the log: once per record. It begins at the beginning of the log.
+func (w *Wiring) Subscribe(h consumer.Handler) {
+	w.handlers.subscribed = append(w.handlers.subscribed, h)
+}
 
 // Setting returns the value in force of one of the context's settings. It panics for a name that the context doesn't
 // declare.

@@ -11,8 +11,8 @@ import (
 	"github.com/tenon-go/tenon/application/projection"
 )
 
-// wireKafka makes the relay and a runner for every read model.
-func (a *App) wireKafka(w *wired, b *application.Builder, brokers []string, projections []projection.Projection) (err error) {
+// wireKafka makes the relay, a runner for every read model and a router for every handler of a topic.
+func (a *App) wireKafka(w *wired, b *application.Builder, brokers []string, d declared) (err error) {
 	cfg, err := a.cfg.kafkaConfig(brokers, a.log)
 	if err != nil {
 		return err
@@ -26,13 +26,18 @@ func (a *App) wireKafka(w *wired, b *application.Builder, brokers []string, proj
 			return err
 		}
 	}
+	if a.has(RoleHandlers) {
+		if err := a.wireConsumed(w, b.Codec(), cfg, d.consumed); err != nil {
+			return err
+		}
+	}
 	if !a.has(RoleProjections) {
 		return nil
 	}
-	if len(projections) > 0 {
-		w.metrics.MustRegister(newParkedMetrics(projections, postgres.NewDeadLetters(w.db).Counts))
+	if len(d.projections) > 0 {
+		w.metrics.MustRegister(newParkedMetrics(d.projections, postgres.NewDeadLetters(w.db).Counts))
 	}
-	for _, p := range projections {
+	for _, p := range d.projections {
 		if err := a.wireProjection(w, b, cfg, p); err != nil {
 			return err
 		}

@@ -124,7 +124,7 @@ func kernelSettings() []setting {
 		duration("TENON_RELAY_LINGER", "0s", "how long the watermill relay's producer gathers records for a request; see docs/adr/0003",
 			func(c *Config, d time.Duration) { c.RelayLinger = d }),
 		{
-			Setting{"TENON_ROLES", "api,relay,projections", "what runs in this process, comma separated: api, relay, projections", false, nil},
+			Setting{"TENON_ROLES", "api,relay,projections,handlers", "what runs in this process, comma separated: api, relay, projections, handlers", false, nil},
 			func(c *Config, v string) (err error) { c.Roles, err = roles(v); return err },
 		},
 		{
@@ -213,8 +213,8 @@ func roles(v string) ([]Role, error) {
 	var all []Role
 	for name := range strings.SplitSeq(v, ",") {
 		r := Role(strings.TrimSpace(name))
-		if !slices.Contains([]Role{RoleAPI, RoleRelay, RoleProjections}, r) {
-			return nil, errors.New("want api, relay, projections, comma separated")
+		if !slices.Contains([]Role{RoleAPI, RoleRelay, RoleProjections, RoleHandlers}, r) {
+			return nil, errors.New("want api, relay, projections, handlers, comma separated")
 		}
 		all = append(all, r)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/tenon-go/tenon/adapters/kafka"
@@ -22,7 +23,7 @@ func (a *App) start(ctx context.Context, w *wired, s *servers, loops *stage) err
 	if err := a.prepareKafka(ctx, w); err != nil {
 		return err
 	}
-	for _, l := range append(w.projections, w.relay) {
+	for _, l := range slices.Concat(w.handlers, w.projections, []*loop{w.relay}) {
 		if l != nil {
 			loops.run(func(ctx context.Context) { l.do(ctx, a.log) })
 		}
@@ -81,7 +82,7 @@ func schemas(contexts []Context) []postgres.Schema {
 	return all
 }
 
-// prepareKafka waits for a broker and makes the topics that projections read.
+// prepareKafka waits for a broker and makes the topics that projections and handlers read.
 func (a *App) prepareKafka(ctx context.Context, w *wired) error {
 	if w.admin == nil {
 		return nil

@@ -26,7 +26,8 @@ type wired struct {
 	gate        *gate
 	relay       *loop // nil without RoleRelay
 	projections []*loop
-	topics      []string // that projections read
+	handlers    []*loop
+	topics      []string // that projections and handlers read
 
 	metrics *prometheus.Registry
 	closers []func() error
@@ -65,31 +66,46 @@ func (a *App) wire(db *postgres.DB, brokers []string) (_ *wired, err error) {
 	api.UseMiddleware(w.gate.middleware(api))
 	b := application.NewBuilder(application.Config{Store: db, Logger: a.log})
 	b.Use(application.Validation)
-	projections, err := a.wireContexts(b, w, api)
+	declared, err := a.wireContexts(b, w, api)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := b.Build(); err != nil {
 		return nil, err
 	}
+	if a.has(RoleHandlers) {
+		if err := a.wireSubscribed(w, b.Codec(), declared.subscribed); err != nil {
+			return nil, err
+		}
+	}
 	if len(brokers) == 0 {
 		return w, nil
 	}
-	return w, a.wireKafka(w, b, brokers, projections)
+	return w, a.wireKafka(w, b, brokers, declared)
 }
 
-// wireContexts lets every context build its parts and returns their read models.
-func (a *App) wireContexts(b *application.Builder, wd *wired, api huma.API) ([]projection.Projection, error) {
-	var all []projection.Projection
+// declared is what the contexts ask for that runs in the background.
+type declared struct {
+	handlers
+
+	projections []projection.Projection
+}
+
+// wireContexts lets every context build its parts and returns what they declare.
+func (a *App) wireContexts(b *application.Builder, wd *wired, api huma.API) (declared, error) {
+	var all declared
 	var errs []error
 	for _, c := range a.contexts {
 		w := &Wiring{Builder: b, DB: wd.db, API: api, Metrics: wd.metrics, Logger: a.log.With("context", c.Name), values: a.cfg.values}
 		if err := c.Wire(w); err != nil {
 			errs = append(errs, fmt.Errorf("context %s: %w", c.Name, err))
 		}
-		all = append(all, w.projections...)
+		all.projections = append(all.projections, w.projections...)
+		all.consumed = append(all.consumed, w.handlers.consumed...)
+		all.subscribed = append(all.subscribed, w.handlers.subscribed...)
 	}
-	for _, p := range all {
+	errs = append(errs, all.check())
+	for _, p := range all.projections {
 		if p.Events != nil {
 			continue // it reads others' events too
 		}
@@ -107,25 +123,30 @@ func (a *App) newServer(w *wired) (*httpport.Server, error) {
 		{Name: "start", Run: w.gate.check},
 		{Name: "postgres", Run: w.db.Ping},
 	}
-	if a.has(RoleRelay) || a.has(RoleProjections) {
+	if a.needKafka() {
 		checks = append(checks, httpport.Check{Name: "kafka", Run: func(ctx context.Context) error { return w.admin.Check(ctx) }})
 	}
 	if a.has(RoleRelay) {
 		checks = append(checks, httpport.Check{Name: "relay", Run: func(context.Context) error { return w.relay.check() }})
 	}
 	if a.has(RoleProjections) {
-		checks = append(checks, httpport.Check{Name: "projections", Run: func(context.Context) error {
-			var errs []error
-			for _, p := range w.projections {
-				errs = append(errs, p.check())
-			}
-			return errors.Join(errs...)
-		}})
+		checks = append(checks, httpport.Check{Name: "projections", Run: func(context.Context) error { return checkAll(w.projections) }})
+	}
+	if a.has(RoleHandlers) {
+		checks = append(checks, httpport.Check{Name: "handlers", Run: func(context.Context) error { return checkAll(w.handlers) }})
 	}
 	return httpport.New(httpport.Config{
 		Addr: a.cfg.HTTPAddr, Logger: a.log, Checks: checks, Title: "Tenon", Version: version().number,
 		Metrics: w.metrics, StopTimeout: a.cfg.ShutdownTimeout,
 	})
+}
+
+func checkAll(loops []*loop) error {
+	var errs []error
+	for _, l := range loops {
+		errs = append(errs, l.check())
+	}
+	return errors.Join(errs...)
 }
 
 // loop is something that runs in the background until it is told to stop.

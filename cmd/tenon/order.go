@@ -12,6 +12,7 @@ import (
 	"github.com/tenon-go/tenon/application/orderapp"
 	"github.com/tenon-go/tenon/domain/order"
 	"github.com/tenon-go/tenon/migrations"
+	"github.com/tenon-go/tenon/ports/orderconsumer"
 	"github.com/tenon-go/tenon/ports/orderhttp"
 )
 
@@ -55,9 +56,12 @@ func wireOrder(w *tenon.Wiring) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range orderpg.Projections(application.TopicPerAggregate(order.AggregateType, "")) {
+	topic := application.TopicPerAggregate(order.AggregateType, "")
+	for _, p := range orderpg.Projections(topic) {
 		w.Project(p)
 	}
+	w.Consume(orderconsumer.Announcements(w.Builder, topic))
+	w.Subscribe(orderconsumer.Notifications(orderpg.Notifications{}))
 	orderhttp.Routes(w.API, w.Builder)
 	return nil
 }

@@ -30,7 +30,7 @@ func (s *stack) try(m *message.Message, do func() error) error {
 	for failures, outages := 0, 0; ; {
 		err := do()
 		var outage *outageError
-		attempt := 0
+		var attempt int
 		switch {
 		case err == nil || errors.Is(err, consuming.ErrAbandoned):
 			return err

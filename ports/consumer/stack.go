@@ -51,8 +51,7 @@ func (s *stack) settled(next message.HandlerFunc) message.HandlerFunc {
 		defer m.SetContext(ctx) // a layer that panics must not leave its context behind
 		_, err := next(m)
 		m.SetContext(ctx)
-		var spent *spentError
-		if errors.As(err, &spent) {
+		if spent, ok := errors.AsType[*spentError](err); ok {
 			err = s.bury(m, spent.cause)
 		}
 		if errors.Is(err, consuming.ErrAbandoned) {
