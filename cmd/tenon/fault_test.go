@@ -147,6 +147,31 @@ func (l *load) allThere(t testing.TB, p *program, url string) {
 		t.Errorf("%d orders were answered with 201, %d are stored", placed, stored)
 	}
 	sameAsFold(t, p, url)
+	handledOnce(t, p, url)
+}
+
+// handledOnce waits until the handlers have caught up, and checks that every shipped order has one notification and one
+// announcement, and that nothing is a dead letter.
+func handledOnce(t testing.TB, p *program, url string) {
+	t.Helper()
+	db := p.open(url).Pool()
+	applicationtest.Eventually(t, func() error {
+		var behind int
+		err := db.Get(&behind, `SELECT count(*) FROM tenon.events e WHERE event_type = 'order.shipped' AND (
+			(SELECT count(*) FROM orders.notifications n WHERE n.event_id = e.event_id) = 0 OR
+			(SELECT count(*) FROM tenon.events a WHERE a.topic = 'order.shipments' AND a.causation_id = e.event_id::text) = 0)`)
+		if err == nil && behind > 0 {
+			err = fmt.Errorf("%d shipped orders lack a notification or an announcement", behind)
+		}
+		return err
+	})
+	var wrong int
+	err := db.Get(&wrong, `SELECT (SELECT count(*) - count(DISTINCT event_id) FROM orders.notifications) +
+		(SELECT count(*) - count(DISTINCT causation_id) FROM tenon.events WHERE topic = 'order.shipments') +
+		(SELECT count(*) FROM tenon.events WHERE topic LIKE '%.DLT')`)
+	if err != nil || wrong != 0 {
+		t.Errorf("%d effects are there twice or are dead letters (%v)", wrong, err)
+	}
 }
 
 func TestFaultTheProgramIsKilledUnderLoad(t *testing.T) {
