@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -192,11 +193,7 @@ func (r *rig) effects() map[string]int {
 	if err != nil {
 		r.Fatal(err)
 	}
-	all := make(map[string]int)
-	for key, n := range rows {
-		all[key] = n
-	}
-	return all
+	return maps.Collect(rows)
 }
 
 func (r *rig) waitFor(what string, condition func() bool) {
