@@ -106,15 +106,15 @@ func (c *commandLine) replayers(db *postgres.DB) (map[string]*projection.Replaye
 	}
 	w.closers = append(w.closers, w.server.Close)
 	b := application.NewBuilder(application.Config{Store: db, Logger: a.log})
-	all, err := a.wireContexts(b, w, w.server.API())
+	declared, err := a.wireContexts(b, w, w.server.API())
 	if err == nil {
 		_, err = b.Build()
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, w.close())
 	}
-	replayers := make(map[string]*projection.Replayer, len(all))
-	for _, p := range all {
+	replayers := make(map[string]*projection.Replayer, len(declared.projections))
+	for _, p := range declared.projections {
 		r, err := projection.NewReplayer(projection.ReplayerConfig{
 			Projection: p, Store: db, Checkpoints: db, Parked: postgres.NewDeadLetters(db), Codec: codecFor(b, p),
 		})

@@ -19,6 +19,7 @@ import (
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/projection"
 	"github.com/tenon-go/tenon/application/relaying"
+	"github.com/tenon-go/tenon/domain"
 )
 
 // noted is an event that the projection of notesContext refuses when it says so.
@@ -66,7 +67,7 @@ func lettersDatabase(t *testing.T) (url string, db *postgres.DB) {
 	var all []deadletter.Event
 	for i, id := range []string{"a", "a", "b"} {
 		r := eventlog.Record{
-			ID: uuid.New(), Type: "thing.noted", SchemaVersion: 1, AggregateType: "thing", AggregateID: id, Version: 1, Position: int64(i + 1),
+			ID: uuid.New(), Type: "thing.noted", SchemaVersion: 1, AggregateType: "thing", AggregateID: id, Version: domain.Version(i + 1), Position: int64(i + 1),
 		}
 		payload := `{"fail":"out of ink"}`
 		if i == 1 {

@@ -54,17 +54,12 @@ func (a *App) wireConsumed(w *wired, c codec.Codec, cfg kafka.Config, all []cons
 	inbox := postgres.NewConsumerInbox(w.db)
 	for _, h := range all {
 		group := "tenon.handler." + h.Name
-		letters, err := kafka.NewDeadLetters(cfg, kafka.DeadLettersConfig{Group: group})
-		if err != nil {
-			return err
-		}
-		w.closers = append(w.closers, done(letters.Close))
 		subscriber, err := kafka.NewSubscriber(cfg, kafka.SourceConfig{Group: group})
 		if err != nil {
 			return err
 		}
 		w.closers = append(w.closers, subscriber.Close)
-		source := consumer.Source{Subscriber: subscriber, Effects: inbox, DeadLetters: letters}
+		source := consumer.Source{Subscriber: subscriber, Effects: inbox}
 		if err := a.wireHandler(w, c, h, source); err != nil {
 			return err
 		}
@@ -87,7 +82,7 @@ func (a *App) wireSubscribed(w *wired, c codec.Codec, all []consumer.Handler) er
 			return err
 		}
 		w.closers = append(w.closers, subscriber.Close)
-		source := consumer.Source{Subscriber: subscriber, Effects: postgres.NewConsumerLog(w.db)}
+		source := consumer.Source{Subscriber: subscriber, Effects: postgres.NewConsumerLog(w.db), Log: true}
 		if err := a.wireHandler(w, c, h, source); err != nil {
 			return err
 		}

@@ -1,5 +1,5 @@
 // Package kafka reaches Kafka: [Lanes] publishes exactly once, [Publisher] as a Watermill publisher, [Source] reads topics for
-// projections as a member of a consumer group, [DeadLetters] keeps copies of what can't be applied, [Admin] creates topics and
+// projections as a member of a consumer group, [Subscriber] for Watermill's handlers, [Admin] creates topics and
 // answers whether the brokers are there.
 //
 // None of them needs a broker to be made: they connect when they are used, and wait or report eventlog.ErrUnavailable while no

@@ -239,7 +239,7 @@ func TestFetchBeginsAgainWhenTheCheckpointWasRemoved(t *testing.T) {
 	if _, err := r.db.Pool().ExecContext(t.Context(), `DELETE FROM tenon.checkpoints`); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.db.Pool().ExecContext(t.Context(), `DELETE FROM applied`); err != nil {
+	if _, err := r.db.Pool().ExecContext(t.Context(), `DELETE FROM effects`); err != nil {
 		t.Fatal(err)
 	}
 	r.produce(records(6, 11, 12)...) // whoever is told that it moved reads it again

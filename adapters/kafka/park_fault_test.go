@@ -274,7 +274,7 @@ func TestFaultRebalancesWhileParking(t *testing.T) {
 // handledCount is how many events are applied or parked; 0 while the database can't be asked.
 func (r *rig) handledCount() (n int) {
 	r.Helper()
-	_ = r.db.Pool().QueryRowContext(r.Context(), `SELECT (SELECT count(*) FROM applied) + (SELECT count(*) FROM tenon.parked_events)`).Scan(&n)
+	_ = r.db.Pool().QueryRowContext(r.Context(), `SELECT (SELECT count(*) FROM effects) + (SELECT count(*) FROM tenon.parked_events)`).Scan(&n)
 	return n
 }
 

@@ -77,7 +77,7 @@ func prepare(url string) error {
 	}
 	err = postgres.Migrate(ctx, db, postgres.KernelSchema())
 	if err == nil {
-		_, err = db.Pool().ExecContext(ctx, `CREATE TABLE applied (n bigserial, projection text, aggregate text, version bigint)`)
+		_, err = db.Pool().ExecContext(ctx, `CREATE TABLE effects (n bigserial, projection text, aggregate text, version bigint)`)
 	}
 	return errors.Join(err, db.Close())
 }
@@ -136,7 +136,7 @@ func (r *rig) projection(name string) projection.Projection {
 				} else if p != "" {
 					return errors.New(p)
 				}
-				_, err := postgres.SQL(tx).ExecContext(ctx, `INSERT INTO applied (projection, aggregate, version) VALUES ($1, $2, $3)`,
+				_, err := postgres.SQL(tx).ExecContext(ctx, `INSERT INTO effects (projection, aggregate, version) VALUES ($1, $2, $3)`,
 					name, e.AggregateID, int64(e.Version))
 				if err != nil {
 					return postgres.Wrap(ctx, err)
@@ -204,7 +204,7 @@ func (r *rig) start(src *kafka.Source, h projection.Handler) (stop func() error)
 // applied returns what the projection's table holds: per aggregate the versions in the order in which they were written.
 func (r *rig) applied() map[string][]int64 {
 	r.Helper()
-	rows, err := r.db.Pool().QueryContext(r.Context(), `SELECT aggregate, version FROM applied ORDER BY n`)
+	rows, err := r.db.Pool().QueryContext(r.Context(), `SELECT aggregate, version FROM effects ORDER BY n`)
 	if err != nil {
 		return nil // the database may be down
 	}

@@ -57,7 +57,7 @@ func logNode(t testing.TB, db *postgres.DB) (router *consumer.Router, stop func(
 		}
 		return err
 	})
-	if err := router.Add(h, consumer.Source{Subscriber: s, Effects: postgres.NewConsumerLog(db)}); err != nil {
+	if err := router.Add(h, consumer.Source{Subscriber: s, Effects: postgres.NewConsumerLog(db), Log: true}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

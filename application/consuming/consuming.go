@@ -1,8 +1,8 @@
 // Package consuming is the contract of message handlers: [Effects] makes what a handler writes take effect once per message,
-// [DeadLetters] keeps copies of what can't be handled, [Message] makes a Watermill message of a record and never fails.
+// [Message] makes a Watermill message of a record and never fails.
 //
-// Package ports/consumer runs the handlers. Adapters: memory and postgres for effects, kafka for dead letters and for the
-// messages themselves. Those of effects pass the conformance suite of package applicationtest.
+// Package ports/consumer runs the handlers. Adapters: memory and postgres for effects, which pass the conformance suite of
+// package applicationtest, kafka and postgres for the messages themselves.
 package consuming
 
 import (
@@ -12,7 +12,6 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/tenon-go/tenon/application/eventlog"
-	"github.com/tenon-go/tenon/application/projection"
 )
 
 // ErrAbandoned says that the transaction in which a message came was given up, with all that was done in it. The message is to
@@ -29,13 +28,6 @@ type Effects interface {
 	//
 	// f must do nothing but write through tx: nobody but the database may be waited for.
 	Once(ctx context.Context, handler string, m *message.Message, f func(ctx context.Context, tx eventlog.Tx) error) (fresh bool, err error)
-}
-
-// DeadLetters takes the copies of messages that can't be handled.
-type DeadLetters interface {
-	// Publish returns nil when the copy is safe: acknowledged by all in-sync replicas of the dead-letter topic
-	// {topic}.DLT.
-	Publish(ctx context.Context, d projection.Delivery, cause error) error
 }
 
 type txKey struct{}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/google/uuid"
-
 	"github.com/tenon-go/tenon/application/deadletter"
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/relaying"
@@ -159,5 +157,3 @@ func (r *Runner) keyOf(d *Delivery) deadletter.Key {
 	}
 	return deadletter.Key{Place: r.place(d.Partition), AggregateType: deadletter.Name(kind), AggregateID: deadletter.Name(id)}
 }
-
-func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -15,8 +16,10 @@ import (
 	"github.com/tenon-go/tenon/adapters/memory"
 	"github.com/tenon-go/tenon/application/applicationtest"
 	"github.com/tenon-go/tenon/application/consuming"
+	"github.com/tenon-go/tenon/application/deadletter"
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/projection"
+	"github.com/tenon-go/tenon/application/relaying"
 	"github.com/tenon-go/tenon/ports/consumer"
 )
 
@@ -97,55 +100,46 @@ func (f *feed) done() int {
 	return f.acked
 }
 
-// letters keeps dead letters, and fails while it is told to.
-type letters struct {
-	forget bool // counts nothing
-	mu     sync.Mutex
-	fail   error
-	all    []projection.Delivery
-	why    []error
-}
-
-func (l *letters) Publish(_ context.Context, d projection.Delivery, cause error) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.fail != nil {
-		return l.fail
-	}
-	if l.forget {
-		return nil
-	}
-	l.all, l.why = append(l.all, d), append(l.why, cause)
-	return nil
-}
-
-func (l *letters) setFail(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.fail = err
-}
-
-func (l *letters) kept() ([]projection.Delivery, []error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.all, l.why
-}
-
 // rig is a router with one handler over memory; effects are rows of a table, counted by key.
 type rig struct {
 	testing.TB
-	feed    *feed
-	letters *letters
-	log     *memory.Log
-	rows    *memory.Table[int]
-	router  *consumer.Router
-	stop    func() error
+	feed   *feed
+	log    *memory.Log
+	rows   *memory.Table[int]
+	router *consumer.Router
+	stop   func() error
+}
+
+// letters returns the copies of what couldn't be handled, as they will be published.
+func (r *rig) letters() []relaying.Wire {
+	r.Helper()
+	page, err := r.log.Read(context.Background(), "", 10_000)
+	if err != nil {
+		r.Fatal(err)
+	}
+	var all []relaying.Wire
+	for i := range page.Records {
+		if w, ok := relaying.WireOf(&page.Records[i]); ok && page.Records[i].Topic == topic+deadletter.TopicSuffix {
+			all = append(all, w)
+		}
+	}
+	return all
+}
+
+// says returns a header of a copy, of the last of that name.
+func says(w relaying.Wire, name string) string {
+	for _, h := range slices.Backward(w.Headers) {
+		if h.Name == name {
+			return h.Value
+		}
+	}
+	return ""
 }
 
 func newRig(t testing.TB, cfg consumer.Config, handler func(r *rig) consumer.Handler) *rig {
 	t.Helper()
 	log := memory.NewLog()
-	r := &rig{TB: t, feed: newFeed(), letters: new(letters), log: log, rows: memory.NewTable[int](log)}
+	r := &rig{TB: t, feed: newFeed(), log: log, rows: memory.NewTable[int](log)}
 	if cfg.MinBackoff == 0 {
 		cfg.MinBackoff, cfg.MaxBackoff = time.Millisecond, 2*time.Millisecond
 	}
@@ -154,7 +148,7 @@ func newRig(t testing.TB, cfg consumer.Config, handler func(r *rig) consumer.Han
 		t.Fatal(err)
 	}
 	r.router = router
-	source := consumer.Source{Subscriber: r.feed, Effects: memory.NewConsumerInbox(log), DeadLetters: r.letters}
+	source := consumer.Source{Subscriber: r.feed, Effects: memory.NewConsumerInbox(log)}
 	if err := router.Add(handler(r), source); err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func TestStopWaitsForWhatIsInHand(t *testing.T) {
 	if err := r.stop(); err != nil {
 		t.Errorf("stop: %v", err)
 	}
-	if kept, _ := r.letters.kept(); len(kept) != 0 || len(r.effects()) != 0 || r.feed.done() != 0 {
+	if kept := r.letters(); len(kept) != 0 || len(r.effects()) != 0 || r.feed.done() != 0 {
 		t.Errorf("a message that was interrupted was acked %d times, with %d letters and effects %v", r.feed.done(), len(kept), r.effects())
 	}
 }
@@ -59,7 +59,6 @@ func TestGoroutinesAndMemoryStayFlat(t *testing.T) {
 	r := newRig(t, consumer.Config{Retries: 1, MinBackoff: time.Microsecond, MaxBackoff: time.Microsecond}, func(*rig) consumer.Handler {
 		return failingNowAndThen()
 	})
-	r.letters.forget = true
 	r.start()
 	var goroutines, heap [rounds]uint64
 	for round := range rounds {
@@ -84,14 +83,14 @@ func TestGoroutinesAndMemoryStayFlat(t *testing.T) {
 	}
 }
 
-// failingNowAndThen handles without effects; one order in ten fails, one in ten panics.
+// failingNowAndThen handles without effects; one order in a hundred fails, one in a hundred panics.
 func failingNowAndThen() consumer.Handler {
 	h := consumer.Handler{Name: "flaky", Topic: topic}
 	consumer.On(&h, "order.confirmed", func(_ context.Context, _ eventlog.Tx, e confirmed) error {
 		switch n, err := strconv.Atoi(e.Order); {
-		case err != nil || n%10 == 3:
+		case err != nil || n%100 == 3:
 			return errors.New("no stamps")
-		case n%10 == 7:
+		case n%100 == 7:
 			panic("no stamps")
 		}
 		return nil

@@ -73,21 +73,15 @@ func (s *stack) pause(ctx context.Context, n int) error {
 	}
 }
 
-// bury keeps a copy of a message that failed for good and notes the message as handled. With DeadLetters the copy is published
-// first, while no transaction is open: a crash in between makes one copy too many, never one too few. Without, the copy and the
-// note commit together.
+// bury appends a copy of a message that failed for good to the log, in the transaction that notes the message as handled.
 func (s *stack) bury(m *message.Message, cause error) error {
 	d := consuming.DeliveryOf(m)
-	note := func(context.Context, eventlog.Tx) error { return nil }
-	if s.source.DeadLetters == nil {
-		note = func(ctx context.Context, tx eventlog.Tx) error {
-			return tx.Append(ctx, []eventlog.Record{letter(&d, s.handler.Name, cause)})
-		}
-	} else {
-		err := s.waitOut(m, func(ctx context.Context) error { return s.source.DeadLetters.Publish(ctx, d, cause) })
+	note := func(ctx context.Context, tx eventlog.Tx) error {
+		record, err := letter(&d, s.handler.Name, cause)
 		if err != nil {
 			return err
 		}
+		return tx.Append(ctx, []eventlog.Record{record})
 	}
 	fresh := false
 	err := s.waitOut(m, func(ctx context.Context) (err error) {

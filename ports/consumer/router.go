@@ -21,9 +21,8 @@ type Source struct {
 	Subscriber message.Subscriber
 	// Effects commits what the handler writes.
 	Effects consuming.Effects
-	// DeadLetters keeps copies of what can't be handled. Nil: copies are appended to the log, in the transaction that passes
-	// the message, which the relay then publishes; for messages that came from the log, of which the copies are passed by.
-	DeadLetters consuming.DeadLetters
+	// Log says that messages are those of the log itself, where the copies of dead letters come by again: they are passed by.
+	Log bool
 }
 
 // Router runs handlers over a Watermill router. Safe for concurrent use once all handlers are added.

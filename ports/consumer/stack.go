@@ -10,6 +10,7 @@ import (
 
 	"github.com/tenon-go/tenon/application"
 	"github.com/tenon-go/tenon/application/consuming"
+	"github.com/tenon-go/tenon/application/deadletter"
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/relaying"
 )
@@ -65,7 +66,7 @@ func (s *stack) settled(next message.HandlerFunc) message.HandlerFunc {
 // wants reports whether the message is the handler's to handle. In the log the copies of dead letters come by again: a handler
 // that fails on the copy too would copy copies for ever.
 func (s *stack) wants(m *message.Message) bool {
-	ownCopy := s.source.DeadLetters == nil && strings.HasSuffix(m.Metadata.Get(consuming.MetadataTopic), letterSuffix)
+	ownCopy := s.source.Log && strings.HasSuffix(m.Metadata.Get(consuming.MetadataTopic), deadletter.TopicSuffix)
 	return !ownCopy && s.handler.wants(m)
 }
 
