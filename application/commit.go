@@ -48,7 +48,7 @@ func (u *Unit) commit(ctx context.Context) error {
 }
 
 // onlyAppends reports whether nothing but the log is written or asked in the unit's commit: its aggregates keep no state
-// beside their events, no Before handler wants the transaction, and nothing that was only read is checked.
+// beside their events, no Before handler or inline projection wants the transaction, and nothing that was only read is checked.
 func (u *Unit) onlyAppends() bool {
 	for _, t := range u.tracked {
 		changed := len(domain.Recorded(t.aggregate)) > 0
@@ -61,7 +61,7 @@ func (u *Unit) onlyAppends() bool {
 			return false
 		}
 	}
-	return true
+	return !u.inlineWants()
 }
 
 // append stores a unit of records alone.
@@ -197,7 +197,8 @@ func encodeMessage(payload any) ([]byte, error) {
 	return json.Marshal(payload)
 }
 
-// write saves the state of all changed aggregates, a type at a time, appends the events, guards what was only read and commits.
+// write saves the state of all changed aggregates, a type at a time, then inline projections, appends the events, guards what
+// was only read and commits.
 func (u *Unit) write(ctx context.Context, tx eventlog.Tx, records []eventlog.Record) error {
 	guards, err := u.save(ctx, tx)
 	if err != nil {
@@ -206,7 +207,7 @@ func (u *Unit) write(ctx context.Context, tx eventlog.Tx, records []eventlog.Rec
 	return finish(ctx, tx, records, guards)
 }
 
-// save writes the state of all changed aggregates and returns the heads of those that were only read and are checked.
+// save writes the state of all changed aggregates, then inline projections, and returns the heads of those that were only read and are checked.
 func (u *Unit) save(ctx context.Context, tx eventlog.Tx) ([]eventlog.Head, error) {
 	var changed []tracked
 	var guards []eventlog.Head
@@ -233,7 +234,7 @@ func (u *Unit) save(ctx context.Context, tx eventlog.Tx) ([]eventlog.Head, error
 		}
 		start = end
 	}
-	return guards, nil
+	return guards, u.applyInline(ctx, tx)
 }
 
 // finish ends the unit, in one step where nothing is to be guarded and the store can.

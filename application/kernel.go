@@ -24,6 +24,7 @@ type kernel struct {
 	aggregates map[reflect.Type]*aggregateKind // by pointer type
 	before     map[reflect.Type][]beforeFunc   // by event type
 	after      map[reflect.Type]afterFunc      // by event type
+	inline     []inline
 	now        func() time.Time
 	newID      func() uuid.UUID
 	retries    int
