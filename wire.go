@@ -106,14 +106,7 @@ func (a *App) wireContexts(b *application.Builder, wd *wired, api huma.API) (dec
 	}
 	errs = append(errs, all.check())
 	for _, p := range all.projections {
-		if p.Events != nil {
-			continue // it reads others' events too
-		}
-		for _, t := range p.Types {
-			if !b.Knows(t) {
-				errs = append(errs, fmt.Errorf("projection %s handles events of type %q, which no context registers", p.Name, t))
-			}
-		}
+		errs = append(errs, b.CheckReader(p))
 	}
 	return all, errors.Join(errs...)
 }

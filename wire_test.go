@@ -9,8 +9,10 @@ import (
 
 	"github.com/tenon-go/tenon"
 	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
+	"github.com/tenon-go/tenon/application"
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/projection"
+	"github.com/tenon-go/tenon/domain"
 )
 
 // run builds and runs a program with these contexts on servers of the test's own and returns the error that ends it.
@@ -74,6 +76,8 @@ func TestContextsThatCannotRunAreRefusedByName(t *testing.T) {
 			}}},
 			`projection p handles events of type "thing.painted", which no context registers`,
 		},
+		{"with a projection of several topics", readsCounters("counter.started", "counter.ended"), "on several topics, counter.ended and counter.started"},
+		{"with a projection of an event that isn't there", readsCounters("counter.stared"), `"counter.stared", which aggregate "counter" doesn't have`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -81,6 +85,46 @@ func TestContextsThatCannotRunAreRefusedByName(t *testing.T) {
 				t.Errorf("error %v, want %q", err, c.says)
 			}
 		})
+	}
+}
+
+// counter is an aggregate whose types of events have topics of their own.
+type counter struct{ domain.Root }
+
+func (*counter) Apply(domain.Event) {}
+
+type (
+	started struct{}
+	ended   struct{}
+)
+
+// readsCounters is a context with a projection of counters' events, each type on a topic of its name.
+func readsCounters(types ...string) []tenon.Context {
+	return []tenon.Context{{Name: "a", Wire: func(w *tenon.Wiring) error {
+		application.Register(w.Builder, "counter", application.EventSourced[counter](w.DB, w.Builder.Codec(), "counter"), application.TopicPerEvent)
+		application.Event[started](w.Builder, "counter.started", 1)
+		application.Event[ended](w.Builder, "counter.ended", 1)
+		p := projection.Declare("p", 1, func() nothing { return nothing{} }, types...)
+		projection.On(p, types[0], func(nothing, projection.Of[started]) error { return nil })
+		for _, t := range types[1:] {
+			projection.On(p, t, func(nothing, projection.Of[ended]) error { return nil })
+		}
+		w.Project(p.Projection())
+		return nil
+	}}}
+}
+
+// nothing is a fold that keeps nothing.
+type nothing struct{}
+
+func (nothing) Load(context.Context, eventlog.Tx, []projection.Event) error { return nil }
+func (nothing) Store(context.Context, eventlog.Tx) error                    { return nil }
+
+// One type of event of an aggregate on its own topic is in order, and so are those of two aggregates.
+func TestAProjectionOfOneTopicOfAnAggregateStarts(t *testing.T) {
+	t.Parallel()
+	if err := run(t, readsCounters("counter.started", "shop.opened")...); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -1,0 +1,45 @@
+package application
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/tenon-go/tenon/application/projection"
+)
+
+// CheckReader returns what is wrong with a projection of published events as far as the aggregates registered here tell: event
+// types that none of them has, and aggregates whose events it reads on several topics, between which Kafka keeps no order.
+//
+// Which aggregate an event type belongs to is told by its name, "{aggregate type}.{what happened}". Types of others than the
+// aggregates registered here aren't judged if the projection declares what they decode into.
+func (b *Builder) CheckReader(p projection.Projection) error {
+	var errs []error
+	for _, kind := range b.kernel.aggregates {
+		topics := make(map[string]bool)
+		for _, t := range p.Types {
+			topic := kind.topics(kind.name, t)
+			if strings.HasPrefix(t, kind.name+".") && slices.Contains(p.Topics, topic) {
+				topics[topic] = true
+			}
+			if strings.HasPrefix(t, kind.name+".") && p.Events != nil && !b.Knows(t) {
+				errs = append(errs, fmt.Errorf("projection %s handles events of type %q, which aggregate %q doesn't have", p.Name, t, kind.name))
+			}
+		}
+		if len(topics) > 1 {
+			errs = append(errs, fmt.Errorf("projection %s reads events of aggregate %q on several topics, %s, and their order isn't defined: "+
+				"publish the aggregate's events on one topic (application.TopicPerAggregate), or keep the read model inline (application.Inline)",
+				p.Name, kind.name, strings.Join(slices.Sorted(maps.Keys(topics)), " and ")))
+		}
+	}
+	if p.Events == nil {
+		for _, t := range p.Types {
+			if !b.Knows(t) {
+				errs = append(errs, fmt.Errorf("projection %s handles events of type %q, which no context registers", p.Name, t))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
