@@ -85,7 +85,7 @@ func TestFaultBrokerAnswersWithErrors(t *testing.T) {
 			t.Parallel()
 			f, db, log := newFaulty(t, tt.key, tt.code), open(t, database(t)), new(lines)
 			target := must(kafka.NewLanes(kafka.Config{Brokers: []string{f.broker}}, kafka.LanesConfig{
-				Partitions: 3, CommitTimeout: 500 * time.Millisecond, TakeTimeout: time.Second,
+				Partitions: 3, CommitTimeout: 2 * time.Second, TakeTimeout: 5 * time.Second, // a busy machine is no trouble
 			}))(t)
 			t.Cleanup(target.Close)
 			n := must(newNode(db, f.broker, options{lanes: 2, lease: 3 * time.Second, log: log.logger(), target: target, change: func(cfg *lanes.Config) {
