@@ -45,7 +45,8 @@ func TestSubscriberThatWaitedForARivalStartsAnew(t *testing.T) {
 	}()
 	deadline := time.Now().Add(30 * time.Second)
 	for waiting := false; !waiting && err == nil && time.Now().Before(deadline); {
-		err = db.pool.Get(&waiting, `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid')`)
+		err = db.pool.Get(&waiting, `SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
+			WHERE NOT granted AND locktype = 'transactionid' AND datname = current_database())`)
 	}
 	if err := errors.Join(err, rival.Commit()); err != nil {
 		t.Fatal(err)
