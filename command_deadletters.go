@@ -67,19 +67,20 @@ func (c *commandLine) withLetters(ctx context.Context, work func(context.Context
 
 func (c *commandLine) lettersEdit() *cobra.Command {
 	var by, why, payload, file string
+	var id int64
 	cmd := &cobra.Command{
 		Use:   "edit ID (--payload TEXT | --file PATH)",
 		Short: "Give a parked event another payload to be applied; the original is kept",
 		Example: `  tenon deadletters show 17 --payload > event.json
   tenon deadletters edit 17 --file event.json --why "amount was in cents, ticket 4711"`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			_, err := letterID(cmd, args)
+		Args: func(cmd *cobra.Command, args []string) (err error) {
+			id, err = letterID(cmd, args)
 			if err == nil && cmd.Flags().Changed("payload") == cmd.Flags().Changed("file") {
 				err = errors.New("want either --payload or --file")
 			}
 			return err
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			content := []byte(payload)
 			if file != "" {
 				var err error
@@ -88,14 +89,10 @@ func (c *commandLine) lettersEdit() *cobra.Command {
 				}
 			}
 			return c.withLetters(cmd.Context(), func(ctx context.Context, letters *postgres.DeadLetters) error {
-				id, err := letterID(cmd, args)
-				if err == nil {
-					err = letters.Edit(ctx, id, content, deadletter.Decision{By: by, Why: why})
-				}
-				if err != nil {
+				if err := letters.Edit(ctx, id, content, deadletter.Decision{By: by, Why: why}); err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(c.io.Out, "event %d has a payload of %d bytes now; apply it with: tenon deadletters replay %d\n", id, len(content), id)
+				_, err := fmt.Fprintf(c.io.Out, "event %d has a payload of %d bytes now; apply it with: tenon deadletters replay %d\n", id, len(content), id)
 				return err
 			})
 		},
@@ -116,29 +113,26 @@ func readFile(in io.Reader, path string) ([]byte, error) {
 
 func (c *commandLine) lettersDiscard() *cobra.Command {
 	var by, why string
+	var id int64
 	cmd := &cobra.Command{
 		Use:   "discard ID --why TEXT",
 		Short: "Give a parked event up for good: the projection never gets it",
 		Long: `Give a parked event up for good: the projection never gets it. It stays in the log and in the record of decisions. Events of
 its aggregate that are parked behind it stay parked until they are replayed.`,
 		Example: `  tenon deadletters discard 17 --why "a test order, ticket 4711"`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			_, err := letterID(cmd, args)
+		Args: func(cmd *cobra.Command, args []string) (err error) {
+			id, err = letterID(cmd, args)
 			if err == nil && why == "" {
 				err = errors.New(`why is missing: say for the record why the event is given up, with --why "..."`)
 			}
 			return err
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withLetters(cmd.Context(), func(ctx context.Context, letters *postgres.DeadLetters) error {
-				id, err := letterID(cmd, args)
-				if err == nil {
-					err = letters.Discard(ctx, id, deadletter.Decision{By: by, Why: why})
-				}
-				if err != nil {
+				if err := letters.Discard(ctx, id, deadletter.Decision{By: by, Why: why}); err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(c.io.Out, "event %d is discarded\n", id)
+				_, err := fmt.Fprintf(c.io.Out, "event %d is discarded\n", id)
 				return err
 			})
 		},

@@ -207,7 +207,8 @@ func (u *Unit) write(ctx context.Context, tx eventlog.Tx, records []eventlog.Rec
 	return finish(ctx, tx, records, guards)
 }
 
-// save writes the state of all changed aggregates, then inline projections, and returns the heads of those that were only read and are checked.
+// save writes the state of all changed aggregates, then inline projections, and returns the heads of those that were only read
+// and are checked.
 func (u *Unit) save(ctx context.Context, tx eventlog.Tx) ([]eventlog.Head, error) {
 	var changed []tracked
 	var guards []eventlog.Head
@@ -245,14 +246,21 @@ func finish(ctx context.Context, tx eventlog.Tx, records []eventlog.Record, guar
 		}
 		return nil
 	}
+	if err := appendAndGuard(ctx, tx, records, guards); err != nil {
+		return err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+func appendAndGuard(ctx context.Context, tx eventlog.Tx, records []eventlog.Record, guards []eventlog.Head) error {
 	if err := tx.Append(ctx, records); err != nil {
 		return fmt.Errorf("append events: %w", err)
 	}
 	if err := tx.Guard(ctx, guards); err != nil {
 		return fmt.Errorf("check what was read: %w", err)
-	}
-	if err := tx.Commit(ctx); err != nil {
-		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package application
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/tenon-go/tenon/application/eventlog"
 )
@@ -36,12 +35,6 @@ func Joined(b *Builder) func(ctx context.Context, tx eventlog.Tx, work func(cont
 		if err != nil {
 			return err
 		}
-		if err := tx.Append(ctx, records); err != nil {
-			return fmt.Errorf("append events: %w", err)
-		}
-		if err := tx.Guard(ctx, guards); err != nil {
-			return fmt.Errorf("check what was read: %w", err)
-		}
-		return nil
+		return appendAndGuard(ctx, tx, records, guards)
 	}
 }

@@ -20,11 +20,13 @@ func (b *Builder) CheckReader(p projection.Projection) error {
 	for _, kind := range b.kernel.aggregates {
 		topics := make(map[string]bool)
 		for _, t := range p.Types {
-			topic := kind.topics(kind.name, t)
-			if strings.HasPrefix(t, kind.name+".") && slices.Contains(p.Topics, topic) {
+			if !strings.HasPrefix(t, kind.name+".") {
+				continue
+			}
+			if topic := kind.topics(kind.name, t); slices.Contains(p.Topics, topic) {
 				topics[topic] = true
 			}
-			if strings.HasPrefix(t, kind.name+".") && p.Events != nil && !b.Knows(t) {
+			if p.Events != nil && !b.Knows(t) {
 				errs = append(errs, fmt.Errorf("projection %s handles events of type %q, which aggregate %q doesn't have", p.Name, t, kind.name))
 			}
 		}

@@ -43,7 +43,8 @@ func NewAdmin(cfg Config) (*Admin, error) {
 func (a *Admin) Close() { a.cl.Close() }
 
 // EnsureTopics creates the topics that don't exist; others, also those that somebody else creates at the same moment, are left as
-// they are. All that went wrong is joined, each error naming its topic. It wraps eventlog.ErrUnavailable while no broker answers, [ErrAccess] when none will.
+// they are. All that went wrong is joined, each error naming its topic. It wraps eventlog.ErrUnavailable while no broker answers,
+// [ErrAccess] when none will.
 func (a *Admin) EnsureTopics(ctx context.Context, specs ...TopicSpec) error {
 	var errs []error
 	for _, spec := range specs {

@@ -1,8 +1,6 @@
 package kafka
 
 import (
-	"slices"
-
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tenon-go/tenon/application/projection"
@@ -19,14 +17,7 @@ func deliver(p projection.Partition, r *kgo.Record) projection.Delivery {
 	for i, h := range r.Headers {
 		d.Headers[i] = relaying.Header{Name: h.Key, Value: string(h.Value)}
 	}
-	d.Record, d.Err = relaying.Parse(func(name string) string {
-		for _, h := range slices.Backward(d.Headers) {
-			if h.Name == name {
-				return h.Value
-			}
-		}
-		return ""
-	})
+	d.Record, d.Err = relaying.Parse(func(name string) string { return relaying.Last(d.Headers, name) })
 	if d.Err == nil {
 		d.Record.Topic, d.Record.Payload = p.Topic, r.Value
 	}

@@ -37,13 +37,14 @@ func advice(err error) string {
 
 // laneError makes of an error what the contract says: fenced, for a person, the caller's own doing, or passing by itself.
 func laneError(ctx context.Context, err error) error {
+	refused := access(err)
 	switch {
 	case errors.Is(err, relaying.ErrFenced), errors.Is(err, eventlog.ErrUnavailable), permanentHere(err):
 		return err
 	case fenced(err):
 		return fmt.Errorf("%w: %w", relaying.ErrFenced, err)
-	case access(err) != nil:
-		return access(err)
+	case refused != nil:
+		return refused
 	case advice(err) != "":
 		return fmt.Errorf("%s: %w", advice(err), err)
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):

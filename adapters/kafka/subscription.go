@@ -3,7 +3,6 @@ package kafka
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
@@ -34,10 +33,8 @@ func (n *subscription) Start(ctx context.Context, p projection.Partition) (int64
 			}
 			return at.At, nil
 		}
-		select {
-		case <-ctx.Done():
+		if !pause(ctx, attempt) {
 			return projection.None, ctx.Err()
-		case <-time.After(retryBackoff(attempt)):
 		}
 	}
 }
@@ -53,10 +50,8 @@ func (n *subscription) Handle(ctx context.Context, _ projection.Partition, from 
 			if acked {
 				break
 			}
-			select {
-			case <-ctx.Done():
+			if !pause(ctx, attempt) {
 				return from, ctx.Err()
-			case <-time.After(retryBackoff(attempt)):
 			}
 		}
 		from = d.Offset + 1

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/jmoiron/sqlx"
-
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/projection"
 )
@@ -51,27 +49,27 @@ var _ projection.Table[struct{}] = (*Table[struct{}])(nil)
 
 // Insert inserts rows. A row that is there already is a unique violation.
 func (t *Table[R]) Insert(ctx context.Context, tx eventlog.Tx, rows []*R) error {
-	_, err := t.write(ctx, tx, "insert into", t.texts.insert, t.columns, rows)
+	_, err := t.write(ctx, tx, "insert into", t.texts.insert, rows)
 	return err
 }
 
 // Store inserts rows, no two of one key, or overwrites all columns of those that are there: an upsert. Rows are locked in the
 // order of their keys.
 func (t *Table[R]) Store(ctx context.Context, tx eventlog.Tx, rows []*R) error {
-	_, err := t.write(ctx, tx, "upsert into", t.texts.upsert, t.columns, rows)
+	_, err := t.write(ctx, tx, "upsert into", t.texts.upsert, rows)
 	return err
 }
 
 // Add inserts rows, no two of one key, or adds their other columns, which are numbers, to those that are there. Transactions
 // that add to one row wait for each other, in the order of keys, and lose nothing: for totals over many aggregates.
 func (t *Table[R]) Add(ctx context.Context, tx eventlog.Tx, rows []*R) error {
-	_, err := t.write(ctx, tx, "add to", t.texts.add, t.columns, rows)
+	_, err := t.write(ctx, tx, "add to", t.texts.add, rows)
 	return err
 }
 
 // Update overwrites the other columns of the rows that are there and returns how many those were.
 func (t *Table[R]) Update(ctx context.Context, tx eventlog.Tx, rows []*R) (int64, error) {
-	return t.write(ctx, tx, "update", t.texts.update, t.columns, rows)
+	return t.write(ctx, tx, "update", t.texts.update, rows)
 }
 
 // Load returns the rows with those values of the one key column, in any order, without those that aren't there. It panics for
@@ -98,25 +96,23 @@ func (t *Table[R]) Select(ctx context.Context, tx eventlog.Tx, like []*R) ([]*R,
 
 func (t *Table[R]) read(ctx context.Context, tx eventlog.Tx, args []any) ([]*R, error) {
 	var rows []*R
-	if err := t.handle(tx).SelectContext(ctx, &rows, t.texts.choose, args...); err != nil {
+	if err := SQL(tx).SelectContext(ctx, &rows, t.texts.choose, args...); err != nil {
 		return nil, fmt.Errorf("select from %s: %w", t.name, Wrap(ctx, err))
 	}
 	return rows, nil
 }
 
-func (t *Table[R]) write(ctx context.Context, tx eventlog.Tx, step, query string, columns []column, rows []*R) (int64, error) {
+func (t *Table[R]) write(ctx context.Context, tx eventlog.Tx, step, query string, rows []*R) (int64, error) {
 	if len(rows) == 0 {
 		return 0, nil
 	}
-	args, err := arrays(columns, rows)
+	args, err := arrays(t.columns, rows)
 	if err != nil {
 		return 0, fmt.Errorf("%s %s: %w", step, t.name, err)
 	}
-	result, err := t.handle(tx).ExecContext(ctx, query, args...)
+	result, err := SQL(tx).ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, fmt.Errorf("%s %s: %w", step, t.name, Wrap(ctx, err))
 	}
 	return result.RowsAffected()
 }
-
-func (t *Table[R]) handle(tx eventlog.Tx) *sqlx.Tx { return SQL(tx) }

@@ -20,9 +20,6 @@ const (
 	MetadataKey       = "tenon-key"
 )
 
-// watermillUUID is the header by which Watermill's own publishers name a message.
-const watermillUUID = "_watermill_message_uuid"
-
 // maxUUID bounds an id that somebody else has chosen.
 const maxUUID = 200
 
@@ -45,13 +42,7 @@ func messageID(d *projection.Delivery) string {
 	if d.Err == nil {
 		return d.Record.ID.String()
 	}
-	id := ""
-	for _, h := range d.Headers {
-		if h.Name == watermillUUID {
-			id = h.Value
-		}
-	}
-	if id != "" && len(id) <= maxUUID {
+	if id := relaying.Last(d.Headers, relaying.HeaderMessageID); id != "" && len(id) <= maxUUID {
 		return id
 	}
 	return fmt.Sprintf("%s/%d/%d", d.Partition.ID, d.Partition.Number, d.Offset)

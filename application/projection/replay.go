@@ -161,14 +161,7 @@ func (e *poisonError) Error() string { return e.failure.cause.Error() }
 
 // event decodes a parked event with the payload that is in force.
 func (r *Replayer) event(ctx context.Context, e *deadletter.Event) (Event, error) {
-	record, err := relaying.Parse(func(name string) string {
-		for _, h := range slices.Backward(e.Headers) {
-			if h.Name == name {
-				return h.Value
-			}
-		}
-		return ""
-	})
+	record, err := relaying.Parse(func(name string) string { return relaying.Last(e.Headers, name) })
 	if err != nil {
 		return Event{}, &poisonError{&failure{reason: deadletter.Undecodable, cause: err}}
 	}

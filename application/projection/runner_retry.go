@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
+	"github.com/tenon-go/tenon/application/backoff"
 	"github.com/tenon-go/tenon/application/eventlog"
 )
 
@@ -64,26 +64,9 @@ func (r *Runner) try(ctx context.Context, p Partition, retries int, do func() er
 			attempt = failures
 			r.count(func(s *Stats) { s.Retries++ })
 		}
-		if err := r.pause(ctx, attempt); err != nil {
+		if err := backoff.Wait(ctx, attempt, r.cfg.MinBackoff, r.cfg.MaxBackoff); err != nil {
 			return err
 		}
-	}
-}
-
-// pause waits before retry n, from 1: doubling, with jitter of up to half.
-func (r *Runner) pause(ctx context.Context, n int) error {
-	d := r.cfg.MinBackoff
-	for ; n > 1 && d < r.cfg.MaxBackoff; n-- {
-		d *= 2
-	}
-	d = min(d, r.cfg.MaxBackoff)
-	timer := time.NewTimer(d/2 + rand.N(d/2+1)) //nolint:gosec // jitter
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }
 

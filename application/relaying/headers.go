@@ -3,6 +3,7 @@ package relaying
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -56,6 +57,16 @@ func AppendHeaders(headers []Header, r *eventlog.Record) []Header {
 		{HeaderCausationID, r.CausationID},
 		{HeaderTraceparent, r.Traceparent},
 	}...)
+}
+
+// Last returns the value of the last header of that name, "" if there is none.
+func Last(headers []Header, name string) string {
+	for _, h := range slices.Backward(headers) {
+		if h.Name == name {
+			return h.Value
+		}
+	}
+	return ""
 }
 
 // Parse returns the record that the headers describe; get returns a header's value, "" if it is absent. Topic, Payload,

@@ -12,8 +12,8 @@ import (
 // MetadataWire is the name in a record's metadata, and in a Watermill message's, under which a [Wire] travels.
 const MetadataWire = "tenon.wire"
 
-// headerMessageID is the header by which Watermill's Kafka marshaler tells a message's id; metadata can't hold it.
-const headerMessageID = "_watermill_message_uuid"
+// HeaderMessageID is the header by which Watermill's Kafka marshaler tells a message's id; metadata can't hold it.
+const HeaderMessageID = "_watermill_message_uuid"
 
 // Wire is a record of a topic that is published as it is, to the byte, in place of what the columns would make: a copy of
 // one that came from elsewhere, such as a dead letter. What doesn't know it, such as a connector that reads the log's table,
@@ -119,7 +119,7 @@ func MessageMetadata(r *eventlog.Record) map[string]string {
 	}
 	metadata := make(map[string]string, len(headers)+1)
 	for _, h := range headers {
-		if h.Name != headerMessageID && (!ok || utf8.ValidString(h.Name) && utf8.ValidString(h.Value)) {
+		if h.Name != HeaderMessageID && (!ok || utf8.ValidString(h.Name) && utf8.ValidString(h.Value)) {
 			metadata[h.Name] = h.Value
 		}
 	}

@@ -3,11 +3,10 @@ package consumer
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
-	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
+	"github.com/tenon-go/tenon/application/backoff"
 	"github.com/tenon-go/tenon/application/consuming"
 	"github.com/tenon-go/tenon/application/eventlog"
 )
@@ -50,26 +49,9 @@ func (s *stack) try(m *message.Message, do func() error) error {
 			attempt = failures
 			s.state.count(func(c *Stats) { c.Retries++ })
 		}
-		if err := s.pause(ctx, attempt); err != nil {
+		if err := backoff.Wait(ctx, attempt, s.cfg.MinBackoff, s.cfg.MaxBackoff); err != nil {
 			return err
 		}
-	}
-}
-
-// pause waits before retry n, from 1: doubling, with jitter of up to half.
-func (s *stack) pause(ctx context.Context, n int) error {
-	d := s.cfg.MinBackoff
-	for ; n > 1 && d < s.cfg.MaxBackoff; n-- {
-		d *= 2
-	}
-	d = min(d, s.cfg.MaxBackoff)
-	timer := time.NewTimer(d/2 + rand.N(d/2+1)) //nolint:gosec // jitter
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }
 

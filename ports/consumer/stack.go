@@ -46,8 +46,8 @@ func (s *stack) settled(next message.HandlerFunc) message.HandlerFunc {
 			s.state.count(func(c *Stats) { c.Passed++ })
 			return nil, nil
 		}
-		key := s.state.begin(m)
-		defer s.state.end(key)
+		s.state.begin(m)
+		defer s.state.end(m)
 		ctx := m.Context()
 		defer m.SetContext(ctx) // a layer that panics must not leave its context behind
 		_, err := next(m)

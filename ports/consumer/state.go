@@ -56,11 +56,10 @@ func (s *state) counts() Stats {
 	return all
 }
 
-func (s *state) begin(m *message.Message) *message.Message {
+func (s *state) begin(m *message.Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inHand[m] = time.Now()
-	return m
 }
 
 func (s *state) end(m *message.Message) {
