@@ -17,7 +17,7 @@ type SourceConfig struct {
 	Group  string   // consumer group; required. Several sources of one group share the partitions
 	Topics []string // required. Topics that don't exist yet are waited for
 
-	MaxBatch       int           // records handed over at once; 0: 500
+	MaxBatch       int           // records handed over at once; 0: 2000
 	MaxBuffered    int           // bytes of records per partition that wait, above which fetching pauses; 0: 4 MiB
 	MaxWait        time.Duration // how long a broker may hold a request while there is nothing new; 0: 500 ms
 	SessionTimeout time.Duration // after which a silent member's partitions go to others; brokers want at least 6 s; 0: 10 s
@@ -57,7 +57,7 @@ func (c SourceConfig) checked() (SourceConfig, error) {
 		}
 	}
 	if c.MaxBatch == 0 {
-		c.MaxBatch = 500
+		c.MaxBatch = 2000
 	}
 	if c.MaxBuffered == 0 {
 		c.MaxBuffered = 4 << 20
