@@ -17,6 +17,7 @@ TORTURE_TIMEOUT ?= 30m
 BENCH           ?= .
 BENCHTIME       ?= 1s
 ARGS            ?=
+BROKER          ?=
 BROKERS         ?=
 
 # Where PostgreSQL's server programs may be besides PATH, as adapters/embedded looks for them.
@@ -67,10 +68,10 @@ test-kafka: postgres-check ## Run the tests that talk to Kafka against Apache Ka
 	done; \
 	TENON_TEST_KAFKA=real $(GO) test -race -count=1 -p 1 -parallel 2 -timeout $(TEST_TIMEOUT) $(KAFKA_PACKAGES)
 
-# BROKERS names a Kafka that runs already.
+# BROKER=kafka starts an Apache Kafka (Java 17, Maven) instead of kfake; BROKERS names one that runs already.
 .PHONY: bench
 bench: postgres-check ## Measure side by side with the peers, write bench/RESULTS.md (ARGS='-quick -case relay -out -')
-	$(GO) -C bench run . $(if $(BROKERS),-brokers $(BROKERS)) $(ARGS)
+	$(GO) -C bench run . $(if $(filter kafka,$(BROKER)),-kafka) $(if $(BROKERS),-brokers $(BROKERS)) $(ARGS)
 
 .PHONY: bench-smoke
 bench-smoke: postgres-check ## Test the benchmark program: every competitor, at a tiny size

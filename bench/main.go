@@ -3,7 +3,7 @@
 //	make bench                       everything
 //	make bench ARGS='-quick -case relay -out -'
 //
-// It starts its own PostgreSQL and broker; -brokers names a Kafka that runs already. Cases are in package cases, the rounds and
+// It starts its own PostgreSQL and broker; -kafka starts an Apache Kafka, -brokers names one that runs already. Cases are in package cases, the rounds and
 // the report in package measure, the servers in package rig.
 package main
 
@@ -44,7 +44,7 @@ type options struct {
 	rounds  int
 	quick   bool
 	out     string
-	brokers []string
+	servers rig.Config
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -55,6 +55,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.rounds, "rounds", 3, "rounds of each competitor, 1 or more")
 	flags.BoolVar(&o.quick, "quick", false, "smaller sizes, for a look")
 	flags.StringVar(&o.out, "out", "RESULTS.md", "`file` to write, - for standard output")
+	flags.StringVar(&o.servers.Data, "data", "", "`directory` for PostgreSQL's data, such as /dev/shm; empty: the one for temporary files")
+	flags.BoolVar(&o.servers.Kafka, "kafka", false, "start an Apache Kafka instead of kfake; needs Java 17 and, the first time, Maven")
 	brokers := flags.String("brokers", "", "host:port,... of a Kafka that runs already; empty: a broker of its own")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -63,7 +65,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, fmt.Errorf("want flags only, -rounds of 1 or more and -out, got %q", args)
 	}
 	if *brokers != "" {
-		o.brokers = strings.Split(*brokers, ",")
+		o.servers.Brokers = strings.Split(*brokers, ",")
+	}
+	if o.servers.Kafka && len(o.servers.Brokers) > 0 {
+		return o, errors.New("-kafka starts a Kafka and -brokers names one: want one of them")
 	}
 	var err error
 	if o.only, err = regexp.Compile(*only); err != nil {
@@ -77,7 +82,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if err != nil {
 		return err
 	}
-	r, err := rig.Start(ctx, o.brokers)
+	r, err := rig.Start(ctx, o.servers)
 	if err != nil {
 		return err
 	}

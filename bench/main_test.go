@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 
 func TestWrongCommandLinesAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-rounds", "0"}, {"-case", "("}, {"append"}, {"-out", ""}, {"-nonsense"}} {
+	for _, args := range [][]string{{"-rounds", "0"}, {"-case", "("}, {"append"}, {"-out", ""}, {"-nonsense"}, {"-kafka", "-brokers", "a:1"}} {
 		if _, err := parse(args, io.Discard); err == nil {
 			t.Errorf("%q: no error", args)
 		}
@@ -28,8 +28,8 @@ func TestWrongCommandLinesAreRefused(t *testing.T) {
 func TestBrokersAreSplit(t *testing.T) {
 	t.Parallel()
 	o, err := parse([]string{"-brokers", "a:1,b:2"}, io.Discard)
-	if err != nil || len(o.brokers) != 2 {
-		t.Errorf("brokers %q, error %v: want two", o.brokers, err)
+	if err != nil || len(o.servers.Brokers) != 2 {
+		t.Errorf("brokers %q, error %v: want two", o.servers.Brokers, err)
 	}
 }
 

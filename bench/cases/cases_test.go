@@ -14,7 +14,7 @@ import (
 // check their own results.
 func TestEveryCompetitorDoesItsWork(t *testing.T) {
 	t.Parallel()
-	r, err := rig.Start(t.Context(), nil)
+	r, err := rig.Start(t.Context(), rig.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 // and the last one only when the rate has been taken.
 func TestForwardWaitsBeyondTheMarksOfTransactions(t *testing.T) {
 	t.Parallel()
-	r, err := rig.Start(t.Context(), nil)
+	r, err := rig.Start(t.Context(), rig.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
