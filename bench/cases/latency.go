@@ -120,7 +120,7 @@ func (w world) delayed(ctx context.Context, lap *measure.Lap, relay string) erro
 
 // projection is the read model, which notes what it has written.
 func (j *journey) projection(version int64) *projection.Projection {
-	p := seen(version, topic, func([]projection.Event) {})
+	p := seen(version, topic, projection.Once, func([]projection.Event) {})
 	write := p.Apply
 	p.Apply = func(ctx context.Context, tx eventlog.Tx, batch []projection.Event) error {
 		if err := write(ctx, tx, batch); err != nil {
