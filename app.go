@@ -46,7 +46,7 @@ func (a *App) Endpoints() Endpoints { return a.endpoints }
 func (a *App) has(r Role) bool { return slices.Contains(a.cfg.Roles, r) }
 
 func (a *App) needKafka() bool {
-	return a.has(RoleRelay) || a.has(RoleProjections) || a.has(RoleHandlers)
+	return a.has(RoleRelay) || a.has(RoleHandlers) || a.has(RoleProjections) && a.cfg.Projections == sourceKafka
 }
 
 // Run starts servers, schemas, API, relay, projections and handlers, runs them until ctx ends and stops them in the reverse

@@ -31,6 +31,8 @@ type Config struct {
 	RelayLease      time.Duration // TENON_RELAY_LEASE: how long a relay that died keeps its lanes
 	CloudEvents     string        // TENON_RELAY_CLOUDEVENTS: ce_source; empty: no CloudEvents headers
 	RelayLinger     time.Duration // TENON_RELAY_LINGER: how long the watermill relay's producer gathers records for a request
+	Projections     string        // TENON_PROJECTIONS_SOURCE: kafka, log
+	ProjectionLanes int           // TENON_PROJECTIONS_LANES: by how many readers of the log a projection is fed
 	Roles           []Role        // TENON_ROLES
 	Migrate         bool          // TENON_MIGRATE: whether serve brings the schemas up to date
 	StartupTimeout  time.Duration // TENON_STARTUP_TIMEOUT: how long serve waits for PostgreSQL and Kafka; 0: for ever

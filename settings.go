@@ -69,7 +69,7 @@ func masked(text string) string {
 
 // allSettings returns the kernel's settings, then those of the contexts.
 func allSettings(contexts []Context) []setting {
-	all := slices.Concat(kernelSettings(), kafkaSettings())
+	all := slices.Concat(kernelSettings(), projectionSettings(), kafkaSettings())
 	for _, c := range contexts {
 		for _, s := range c.Settings {
 			all = append(all, setting{Setting: s})

@@ -78,10 +78,16 @@ func (a *App) wire(db *postgres.DB, brokers []string) (_ *wired, err error) {
 			return nil, err
 		}
 	}
-	if len(brokers) == 0 {
-		return w, nil
+	var cfg kafka.Config
+	if len(brokers) > 0 {
+		if cfg, err = a.wireKafka(w, b, brokers, declared); err != nil {
+			return nil, err
+		}
 	}
-	return w, a.wireKafka(w, b, brokers, declared)
+	if a.has(RoleProjections) {
+		return w, a.wireProjections(w, b, cfg, declared.projections)
+	}
+	return w, nil
 }
 
 // declared is what the contexts ask for that runs in the background.
@@ -106,7 +112,11 @@ func (a *App) wireContexts(b *application.Builder, wd *wired, api huma.API) (dec
 	}
 	errs = append(errs, all.check())
 	for _, p := range all.projections {
-		errs = append(errs, b.CheckReader(p))
+		if a.cfg.Projections == sourceLog {
+			errs = append(errs, b.CheckLogReader(p))
+		} else {
+			errs = append(errs, b.CheckReader(p))
+		}
 	}
 	return all, errors.Join(errs...)
 }

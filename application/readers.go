@@ -15,7 +15,12 @@ import (
 //
 // Which aggregate an event type belongs to is told by its name, "{aggregate type}.{what happened}". Types of others than the
 // aggregates registered here aren't judged if the projection declares what they decode into.
-func (b *Builder) CheckReader(p projection.Projection) error {
+func (b *Builder) CheckReader(p projection.Projection) error { return b.checkReader(p, false) }
+
+// CheckLogReader is [Builder.CheckReader] for a projection that is fed from the log, which keeps the order over all topics.
+func (b *Builder) CheckLogReader(p projection.Projection) error { return b.checkReader(p, true) }
+
+func (b *Builder) checkReader(p projection.Projection, ordered bool) error {
 	var errs []error
 	for _, kind := range b.kernel.aggregates {
 		topics := make(map[string]bool)
@@ -30,9 +35,10 @@ func (b *Builder) CheckReader(p projection.Projection) error {
 				errs = append(errs, fmt.Errorf("projection %s handles events of type %q, which aggregate %q doesn't have", p.Name, t, kind.name))
 			}
 		}
-		if len(topics) > 1 {
+		if len(topics) > 1 && !ordered {
 			errs = append(errs, fmt.Errorf("projection %s reads events of aggregate %q on several topics, %s, and their order isn't defined: "+
-				"publish the aggregate's events on one topic (application.TopicPerAggregate), or keep the read model inline (application.Inline)",
+				"publish the aggregate's events on one topic (application.TopicPerAggregate), feed read models from the log (TENON_PROJECTIONS_SOURCE=log), "+
+				"or keep this one inline (application.Inline)",
 				p.Name, kind.name, strings.Join(slices.Sorted(maps.Keys(topics)), " and ")))
 		}
 	}

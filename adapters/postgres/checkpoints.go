@@ -58,21 +58,29 @@ func (db *DB) Advance(ctx context.Context, tx eventlog.Tx, name string, version 
 	if to < 0 || from >= to {
 		return fmt.Errorf("advance projection %s from %d to %d: want an offset further on", name, from, to)
 	}
-	t := own(tx)
 	query, args := firstAdvanceSQL, []any{name, version, p.Topic, p.Number, p.ID, to}
 	if from != projection.None {
 		query, args = advanceSQL, append(args, from)
 	}
-	var moved proof
-	err := t.tx.QueryRowContext(ctx, query, args...).Scan(&moved.xid, &moved.began, &moved.serverBegan, new(string), new(sql.NullString))
-	if errors.Is(err, sql.ErrNoRows) {
+	moved, err := own(tx).advance(ctx, query, args...)
+	if err == nil && !moved {
 		return fmt.Errorf("%w: projection %s v%d on %s/%d isn't at %d", projection.ErrMoved, name, version, p.Topic, p.Number, from)
 	}
-	if err != nil {
-		return Wrap(ctx, err)
+	return err
+}
+
+// advance runs a statement that moves a place and returns the transaction's proof, and reports whether it moved.
+func (t *Tx) advance(ctx context.Context, query string, args ...any) (bool, error) {
+	var moved proof
+	err := t.tx.QueryRowContext(ctx, query, args...).Scan(&moved.xid, &moved.began, &moved.serverBegan, new(string), new(sql.NullString))
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return false, nil
+	case err != nil:
+		return false, Wrap(ctx, err)
 	}
 	if t.proof.xid == "" {
 		t.proof = moved
 	}
-	return nil
+	return true, nil
 }

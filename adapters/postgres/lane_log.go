@@ -65,6 +65,12 @@ func (l *LaneLog) Identify(ctx context.Context) (relaying.Identity, error) {
 // holds more than q.Bytes of payload and one record. An error that wraps [relaying.ErrLogChanged] and
 // [ErrForeignCursor] says that the cursor isn't of this log.
 func (l *LaneLog) Read(ctx context.Context, q relaying.Query) (relaying.Page, error) {
+	page, err := l.read(ctx, q)
+	return page, changed(err)
+}
+
+// read is Read for readers other than the relay.
+func (l *LaneLog) read(ctx context.Context, q relaying.Query) (relaying.Page, error) {
 	if err := checkQuery(q); err != nil {
 		return relaying.Page{}, err
 	}
@@ -77,7 +83,7 @@ func (l *LaneLog) Read(ctx context.Context, q relaying.Query) (relaying.Page, er
 	}
 	older := c.IsOpen()
 	if c, err = l.db.enter(ctx, c); err != nil {
-		return relaying.Page{}, changed(Wrap(ctx, err))
+		return relaying.Page{}, Wrap(ctx, err)
 	}
 	if c.IsEmpty() {
 		return relaying.Page{Next: c.Finished().Text(), More: older, Between: true}, nil

@@ -116,7 +116,8 @@ func fromOtherServer(newest, server uint64) error {
 // changed.
 func lockLog(ctx context.Context, tx *sqlx.Tx) (LogFinding, error) {
 	const lock = `SET LOCAL lock_timeout = '2s'; LOCK TABLE tenon.events, tenon.cursors, tenon.relay_layout, tenon.relay_lanes, tenon.relay_nodes,
-		tenon.relay_progress, tenon.relay_parked, tenon.relay_spans, tenon.relay_batches, tenon.log_identity IN ACCESS EXCLUSIVE MODE`
+		tenon.relay_progress, tenon.relay_parked, tenon.relay_spans, tenon.relay_batches, tenon.projection_lanes,
+		tenon.log_identity IN ACCESS EXCLUSIVE MODE`
 	if _, err := tx.ExecContext(ctx, lock); err != nil {
 		if pq.As(err, pqerror.LockNotAvailable) != nil {
 			return LogFinding{}, fmt.Errorf("%w: a transaction has it: %w", ErrLogInUse, err)

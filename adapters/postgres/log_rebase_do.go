@@ -84,6 +84,7 @@ type places struct {
 	log       uuid.UUID // the new identity
 	groups    map[string]Cursor
 	lanes     []relaying.State
+	feeds     []feedPlace
 	snapshots map[string]Snapshot // by the text of what they were; the new one once events are renumbered
 }
 
@@ -101,6 +102,9 @@ func (r *LogRebase) places(ctx context.Context, tx *sqlx.Tx, o LogRebaseOrder) (
 		if p.groups[g.Name], err = p.note(text); err != nil {
 			return nil, fmt.Errorf("cursor %q: %w", g.Name, err)
 		}
+	}
+	if err := p.noteFeeds(ctx, tx, o.From); err != nil {
+		return nil, err
 	}
 	var lanes []int
 	if err := tx.SelectContext(ctx, &lanes, `SELECT lane FROM tenon.relay_progress WHERE log = $1 ORDER BY lane`, o.From); err != nil {
@@ -172,7 +176,7 @@ func (p *places) store(ctx context.Context, tx *sqlx.Tx, timeline string) error 
 			return fmt.Errorf("lane %d: %w", p.lanes[i].Progress.Lane.Number, err)
 		}
 	}
-	return nil
+	return p.storeFeeds(ctx, tx)
 }
 
 func (p *places) storeLane(ctx context.Context, tx *sqlx.Tx, s *relaying.State, timeline string) error {

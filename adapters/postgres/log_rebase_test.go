@@ -93,6 +93,9 @@ func TestLogRebaseKeepsEveryPlace(t *testing.T) {
 		if i%2 == 0 {
 			exec(t, db, `INSERT INTO tenon.cursors (name, log, s1, s2, low, position) VALUES ($1, $2, $3, $4, $5, $6)`,
 				fmt.Sprint(i), log, c.Before.String(), s2, c.First, c.Position)
+		} else {
+			exec(t, db, `INSERT INTO tenon.projection_lanes (projection, version, lane, lanes, cursor) VALUES ($1, 1, 0, 1, $2)`,
+				fmt.Sprint(i), string(place))
 		}
 		lane.Parked = append(lane.Parked, relaying.Parked{
 			Key: relaying.Key{AggregateID: fmt.Sprint(i)}, Position: int64(i), Since: time.UnixMilli(0).UTC(), After: place,
@@ -128,6 +131,10 @@ func TestLogRebaseKeepsEveryPlace(t *testing.T) {
 	check("the lane", stored.Progress.Cursor, want[9])
 	for _, k := range stored.Parked {
 		check("parked key "+k.AggregateID, k.After, want[k.Position])
+	}
+	for i := 1; i < len(places); i += 2 {
+		check(fmt.Sprint("projection at ", i), eventlog.Cursor(queryValue[string](t, db,
+			`SELECT cursor FROM tenon.projection_lanes WHERE projection = $1`, fmt.Sprint(i))), want[i])
 	}
 	for i := 0; i < len(places); i += 2 {
 		var place eventlog.Cursor

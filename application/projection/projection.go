@@ -63,6 +63,13 @@ type Partition struct {
 	Number int32
 }
 
+// LogTopic is the topic of partitions that stand for lanes of the log, which some sources read without a broker. A lane has events
+// of all topics that its projection reads, in order.
+const LogTopic = "tenon.log"
+
+// HeaderLogTopic is the header that says which topic an event of the log belongs to.
+const HeaderLogTopic = "tenon-topic"
+
 // Delivery is a record as it came off a partition.
 type Delivery struct {
 	Partition Partition
@@ -81,6 +88,9 @@ var ErrMoved = errors.New("checkpoint was moved by somebody else")
 // ErrTopicReplaced says that the checkpoint belongs to an earlier incarnation of the topic: its offsets mean nothing
 // now.
 var ErrTopicReplaced = errors.New("topic was deleted and made anew")
+
+// ErrElsewhere says that a version of a projection isn't fed from this source any more.
+var ErrElsewhere = errors.New("projection is fed from elsewhere")
 
 // None is the offset of a projection that hasn't read a partition yet.
 const None int64 = -1

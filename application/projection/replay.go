@@ -165,7 +165,7 @@ func (r *Replayer) event(ctx context.Context, e *deadletter.Event) (Event, error
 	if err != nil {
 		return Event{}, &poisonError{&failure{reason: deadletter.Undecodable, cause: err}}
 	}
-	record.Topic, record.Payload = e.Key.Topic, e.Current()
+	record.Topic, record.Payload = topicOf(e.Key.Topic, e.Headers), e.Current()
 	if !slices.Contains(r.cfg.Projection.Types, record.Type) {
 		return Event{}, &poisonError{&failure{reason: deadletter.Unknown, cause: fmt.Errorf("no handler for events of type %q", record.Type)}}
 	}
