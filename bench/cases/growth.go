@@ -70,7 +70,7 @@ func (w world) grown(ctx context.Context, lap *measure.Lap, n int64) error {
 
 // grow appends to a log of n events.
 func (w world) grow(ctx context.Context, lap *measure.Lap, p *program, url string, n int64) error {
-	appended, elapsed, err := flooded(ctx, 16, w.sizes.Append, func(ctx context.Context, seq int64) error {
+	appended, elapsed, err := w.flooded(ctx, 16, func(ctx context.Context, seq int64) error {
 		_, err := p.makeThing(ctx, makeThing{Event: happened{Seq: seq, Text: text(seq)}})
 		return err
 	})
