@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 
 	"github.com/tenon-go/tenon/adapters/postgres"
 	"github.com/tenon-go/tenon/application/eventlog"
@@ -191,7 +193,7 @@ func TestAppendRefusesBadRecords(t *testing.T) {
 	}
 }
 
-func TestTableHasTheBoundsOfAppend(t *testing.T) {
+func TestTextsAsLongAsAppendAllowsAreStored(t *testing.T) {
 	t.Parallel()
 	db := open(t)
 	r := event(strings.Repeat("é", 100), 1)
@@ -199,6 +201,24 @@ func TestTableHasTheBoundsOfAppend(t *testing.T) {
 	r.CorrelationID, r.CausationID, r.Actor = strings.Repeat("é", 200), strings.Repeat("é", 200), strings.Repeat("é", 200)
 	r.Traceparent, r.Payload = strings.Repeat("0", 100), json.RawMessage("1")
 	store(t, db, r)
+}
+
+// Whoever writes rows by hand can't write what is silently never relayed or folded.
+func TestTableRefusesWhatNoReaderWouldFind(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	const insert = `INSERT INTO tenon.events (recorded_at, version, event_id, schema_version, bucket, topic, aggregate_type, aggregate_id,
+		event_type, payload) VALUES (now(), $1, gen_random_uuid(), 1, $2, 't', 'a', 'b', 'e', '1')`
+	for _, c := range []struct {
+		version any
+		bucket  int
+		fits    bool
+	}{{1, 0, true}, {nil, 1023, true}, {0, 0, false}, {1, 1024, false}, {nil, -1, false}} {
+		_, err := db.Pool().ExecContext(t.Context(), insert, c.version, c.bucket)
+		if refused := pq.As(err, pqerror.CheckViolation) != nil; refused == c.fits || c.fits && err != nil {
+			t.Errorf("version %v, bucket %d: %v", c.version, c.bucket, err)
+		}
+	}
 }
 
 func TestLogIsInsertOnly(t *testing.T) {
