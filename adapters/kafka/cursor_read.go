@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tenon-go/tenon/application/eventlog"
@@ -25,6 +26,7 @@ type cursorReader struct {
 	partition int32
 	log       uuid.UUID
 	lane      int
+	undecided func(context.Context) error // called once when there is something undecided; nil: nothing to do then
 
 	id         [16]byte // of the topic
 	leader     int32
@@ -40,16 +42,22 @@ func (r *cursorReader) settle(ctx context.Context) error {
 		return err
 	}
 	r.id, r.leader = detail.ID, detail.Partitions[r.partition].Leader
-	if r.end, err = r.offset(adm.ListEndOffsets(ctx, r.topic)); err != nil {
+	if r.end, err = r.offset(ctx, adm.ListEndOffsets); err != nil {
 		return err
 	}
-	if r.start, err = r.offset(adm.ListStartOffsets(ctx, r.topic)); err != nil {
+	if r.start, err = r.offset(ctx, adm.ListStartOffsets); err != nil {
 		return err
 	}
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		stable, err := r.offset(adm.ListCommittedOffsets(ctx, r.topic))
+		stable, err := r.offset(ctx, adm.ListCommittedOffsets)
 		if err != nil || stable >= r.end {
 			return err
+		}
+		if undecided := r.undecided; undecided != nil {
+			r.undecided = nil
+			if err := undecided(ctx); err != nil {
+				return err
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -60,19 +68,26 @@ func (r *cursorReader) settle(ctx context.Context) error {
 	}
 }
 
-func (r *cursorReader) offset(listed kadm.ListedOffsets, err error) (int64, error) {
-	o, ok := listed.Lookup(r.topic, r.partition)
-	switch {
-	case err != nil:
-	case !ok:
-		err = errors.New("the broker left it out")
-	default:
-		err = o.Err
+// offset asks until the partition's leader knows that it is: the others learn of a new topic before it does.
+func (r *cursorReader) offset(ctx context.Context, list func(context.Context, ...string) (kadm.ListedOffsets, error)) (int64, error) {
+	for n := 1; ; n++ {
+		listed, err := list(ctx, r.topic)
+		o, ok := listed.Lookup(r.topic, r.partition)
+		switch {
+		case err != nil:
+		case !ok:
+			err = errors.New("the broker left it out")
+		default:
+			err = o.Err
+		}
+		if err == nil {
+			return o.Offset, nil
+		}
+		passing := errors.Is(err, kerr.NotLeaderForPartition) || errors.Is(err, kerr.UnknownTopicOrPartition)
+		if !passing || !pause(ctx, n) {
+			return 0, fmt.Errorf("ask for offsets of partition %d of topic %s: %w", r.partition, r.topic, err)
+		}
 	}
-	if err != nil {
-		return 0, fmt.Errorf("ask for offsets of partition %d of topic %s: %w", r.partition, r.topic, err)
-	}
-	return o.Offset, nil
 }
 
 // state returns the newest progress and what is parked. The progress says how many keys are parked, so that the whole

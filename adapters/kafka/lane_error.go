@@ -55,7 +55,7 @@ func laneError(ctx context.Context, err error) error {
 
 // permanentHere reports whether err was found here and told with its way out.
 func permanentHere(err error) bool {
-	for _, known := range []error{errCursorTopic, errCursorRecord, errBatch, errLanesClosed, errSessionClosed} {
+	for _, known := range []error{errCursorTopic, errCursorRecord, errHanging, errBatch, errLanesClosed, errSessionClosed} {
 		if errors.Is(err, known) {
 			return true
 		}

@@ -35,6 +35,7 @@ type Lanes struct {
 	stopProbe context.CancelFunc // nil before the first session
 	cursorsOK bool               // the cursor topic was checked
 	sessions  map[*session]bool
+	decided   map[string]decision // by transactional id
 
 	background sync.WaitGroup // clients that are being closed
 }
@@ -54,7 +55,7 @@ func NewLanes(cfg Config, lc LanesConfig) (*Lanes, error) {
 	}
 	admin := &Admin{cl: cl}
 	return &Lanes{
-		cfg: cfg, lanes: lc, admin: admin, topics: newLaneTopics(cfg.Logger, admin, lc), sessions: make(map[*session]bool),
+		cfg: cfg, lanes: lc, admin: admin, topics: newLaneTopics(cfg.Logger, admin, lc), sessions: make(map[*session]bool), decided: make(map[string]decision),
 		reach: relaying.NewReach("Kafka", laneSilence, cfg.Logger, cfg.Now),
 	}, nil
 }
@@ -105,12 +106,13 @@ func within(limit time.Duration, done <-chan struct{}) bool {
 func (l *Lanes) open(log uuid.UUID, lane int) (*session, error) {
 	s := newSession(l, log, lane)
 	for n := range l.lanes.Producers {
-		cl, err := l.cfg.client(l.producerOptions(fmt.Sprintf("%s.%s.%d.%d", l.lanes.Prefix, log, lane, n))...)
+		id := fmt.Sprintf("%s.%s.%d.%d", l.lanes.Prefix, log, lane, n)
+		cl, err := l.cfg.client(l.producerOptions(id)...)
 		if err != nil {
 			s.closeClients()
 			return nil, err
 		}
-		s.clients = append(s.clients, cl)
+		s.ids, s.clients = append(s.ids, id), append(s.clients, cl)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -80,7 +80,10 @@ func (s Security) dial(tcp dialFunc) dialFunc {
 		secure := tls.Client(conn, cfg)
 		if err := secure.HandshakeContext(ctx); err != nil {
 			_ = conn.Close() // its own error would say nothing about the handshake's
-			if errors.Is(err, io.EOF) || ctx.Err() != nil {
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF // franz-go hides an error that is io.EOF behind one of its own
+			}
+			if errors.Is(err, io.ErrUnexpectedEOF) || ctx.Err() != nil {
 				return nil, fmt.Errorf("TLS with %s, which may not speak TLS on this port: %w", address, err)
 			}
 			return nil, fmt.Errorf("TLS with %s: %w", address, err)

@@ -20,6 +20,7 @@ type session struct {
 	lanes   *Lanes
 	log     uuid.UUID
 	lane    int
+	ids     []string // transactional ids, of the clients in their order
 	clients []*kgo.Client
 	parked  map[relaying.Key]bool // as committed
 	encoder encoder               // its records are the clients' while a Commit is under way, and for good after an error

@@ -39,7 +39,7 @@ func (l *Lanes) View(ctx context.Context, log uuid.UUID, lane int) (relaying.Sta
 	if err := l.checkCursors(limited); err != nil {
 		return relaying.State{}, fmt.Errorf("view lane %d: %w", lane, laneError(ctx, err))
 	}
-	state, err := l.readState(limited, log, lane)
+	state, err := l.readState(limited, log, lane, nil)
 	if err != nil {
 		return relaying.State{}, fmt.Errorf("view lane %d: %w", lane, laneError(ctx, err))
 	}
@@ -50,6 +50,14 @@ func (l *Lanes) take(ctx context.Context, log uuid.UUID, lane int) (*session, re
 	if err := l.checkCursors(ctx); err != nil {
 		return nil, relaying.State{}, err
 	}
+	s, state, err := l.takeOnce(ctx, log, lane)
+	if errors.Is(err, errMended) {
+		s, state, err = l.takeOnce(ctx, log, lane)
+	}
+	return s, state, err
+}
+
+func (l *Lanes) takeOnce(ctx context.Context, log uuid.UUID, lane int) (*session, relaying.State, error) {
 	s, err := l.open(log, lane)
 	if err != nil {
 		return nil, relaying.State{}, err
@@ -66,14 +74,20 @@ func (l *Lanes) take(ctx context.Context, log uuid.UUID, lane int) (*session, re
 }
 
 func (l *Lanes) fenceAndRead(ctx context.Context, s *session) (relaying.State, error) {
+	if err := l.noteDecisions(ctx, s); err != nil {
+		return relaying.State{}, err
+	}
 	if err := fence(ctx, s.clients); err != nil {
 		return relaying.State{}, err
 	}
-	return l.readState(ctx, s.log, s.lane)
+	return l.readState(ctx, s.log, s.lane, func(ctx context.Context) error { return l.mend(ctx, s) })
 }
 
-func (l *Lanes) readState(ctx context.Context, log uuid.UUID, lane int) (relaying.State, error) {
-	r := &cursorReader{cl: l.admin.cl, topic: l.lanes.CursorTopic, partition: int32(lane), log: log, lane: lane} //nolint:gosec // below MaxLanes
+// readState calls undecided, if there is one, when something in the lane's partition is not decided yet.
+func (l *Lanes) readState(ctx context.Context, log uuid.UUID, lane int, undecided func(context.Context) error) (relaying.State, error) {
+	r := &cursorReader{
+		cl: l.admin.cl, topic: l.lanes.CursorTopic, partition: int32(lane), log: log, lane: lane, undecided: undecided, //nolint:gosec // below MaxLanes
+	}
 	if err := r.settle(ctx); err != nil {
 		return relaying.State{}, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -94,12 +95,31 @@ func clean(ctx context.Context, broker string) error {
 			return fmt.Errorf("transaction %s is %s", id, t.State)
 		}
 	}
-	topics, err := adm.ListTopics(ctx)
-	if err != nil || len(topics) == 0 {
-		return err
+	return cleanTopics(ctx, adm)
+}
+
+// cleanTopics returns when the broker too has heard that there are none any more: the next test may want some of the same names.
+func cleanTopics(ctx context.Context, adm *kadm.Client) error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		topics, err := adm.ListTopics(ctx)
+		if err != nil || len(topics) == 0 {
+			return err
+		}
+		deleted, err := adm.DeleteTopics(ctx, topics.Names()...)
+		if err != nil {
+			return err
+		}
+		if err := deleted.Error(); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	deleted, err := adm.DeleteTopics(ctx, topics.Names()...)
-	return errors.Join(err, deleted.Error())
 }
 
 func cleanGroups(ctx context.Context, adm *kadm.Client) error {
