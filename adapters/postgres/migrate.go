@@ -46,7 +46,8 @@ func (s Schema) check() error {
 
 // Migrate brings the schemas up to date, in the order given. Several programs may do so at once: one works, the others
 // wait until it is done or ctx ends. A file runs in a transaction; the error names the file and the statement that went
-// wrong, and files before it stay applied. [ErrNewerSchema] when a schema has migrations that this program doesn't
+// wrong, and files before it stay applied. A file whose number is lower than that of one which has run is made up for: files of
+// different concerns have ranges of numbers. [ErrNewerSchema] when a schema has migrations that this program doesn't
 // know.
 func Migrate(ctx context.Context, db *DB, schemas ...Schema) error {
 	for _, s := range schemas {
@@ -71,7 +72,7 @@ func (db *DB) migrate(ctx context.Context, s Schema) error {
 	}
 	trace := &migrationTrace{Handler: db.logger.Handler()}
 	provider, err := goose.NewProvider(goose.DialectPostgres, db.pool.DB, s.FS, goose.WithTableName(s.table()), goose.WithSessionLocker(lock),
-		goose.WithDisableGlobalRegistry(true), goose.WithVerbose(true), goose.WithSlog(slog.New(trace)))
+		goose.WithDisableGlobalRegistry(true), goose.WithVerbose(true), goose.WithSlog(slog.New(trace)), goose.WithAllowOutofOrder(true))
 	if err != nil {
 		return err
 	}

@@ -58,6 +58,24 @@ func TestMigrateAgainChangesNothing(t *testing.T) {
 	}
 }
 
+func TestMigrateMakesUpForAFileBetweenThoseThatHaveRun(t *testing.T) {
+	t.Parallel()
+	db := openURL(t, embeddedtest.Database(t))
+	all := files("other", "CREATE TABLE other.a ()", "CREATE TABLE other.b ()", "CREATE TABLE other.c ()")
+	older := postgres.Schema{Name: "other", FS: fstest.MapFS{}}
+	for name, file := range all.FS.(fstest.MapFS) { //nolint:errcheck,forcetypeassert // files made it
+		if name != "00002_step.sql" {
+			older.FS.(fstest.MapFS)[name] = file //nolint:errcheck,forcetypeassert // made above
+		}
+	}
+	if err := errors.Join(postgres.Migrate(t.Context(), db, older), postgres.Migrate(t.Context(), db, all)); err != nil {
+		t.Fatal(err)
+	}
+	if n := queryValue[int](t, db, "SELECT count(*) FROM pg_tables WHERE schemaname = 'other' AND tablename IN ('a', 'b', 'c')"); n != 3 {
+		t.Errorf("%d of the 3 tables are there", n)
+	}
+}
+
 func TestMigrateErrorNamesFileAndStatement(t *testing.T) {
 	t.Parallel()
 	db := openURL(t, embeddedtest.Database(t))
