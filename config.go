@@ -33,6 +33,7 @@ type Config struct {
 	RelayLinger     time.Duration // TENON_RELAY_LINGER: how long the watermill relay's producer gathers records for a request
 	Projections     string        // TENON_PROJECTIONS_SOURCE: kafka, log
 	ProjectionLanes int           // TENON_PROJECTIONS_LANES: by how many readers of the log a projection is fed
+	ReadWait        time.Duration // TENON_READ_WAIT: how long a read with a token waits, where it doesn't say
 	Roles           []Role        // TENON_ROLES
 	Migrate         bool          // TENON_MIGRATE: whether serve brings the schemas up to date
 	StartupTimeout  time.Duration // TENON_STARTUP_TIMEOUT: how long serve waits for PostgreSQL and Kafka; 0: for ever

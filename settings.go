@@ -13,10 +13,11 @@ import (
 	"github.com/tenon-go/tenon/application/relaying"
 )
 
-// What TENON_RELAY may be, besides none.
+// What TENON_RELAY may be.
 const (
 	relayExactlyOnce = "exactly-once"
 	relayWatermill   = "watermill"
+	relayNone        = "none" // something else forwards
 )
 
 // setting is a Setting with its way into a Config.
@@ -110,7 +111,7 @@ func kernelSettings() []setting {
 			Setting{
 				"TENON_RELAY", relayExactlyOnce,
 				"exactly-once; watermill: Watermill's forwarder, at least once; none: something else forwards the log", false,
-				oneOf(relayExactlyOnce, relayWatermill, "none"),
+				oneOf(relayExactlyOnce, relayWatermill, relayNone),
 			},
 			func(c *Config, v string) error { c.Relay = v; return nil },
 		},
@@ -123,6 +124,15 @@ func kernelSettings() []setting {
 		},
 		duration("TENON_RELAY_LINGER", "0s", "how long the watermill relay's producer gathers records for a request; see docs/adr/0003",
 			func(c *Config, d time.Duration) { c.RelayLinger = d }),
+		{
+			Setting{"TENON_READ_WAIT", "5s", "how long a request with Tenon-Token waits for a read model, where Prefer: wait=N doesn't say; 1ms to 24s", false, nil},
+			func(c *Config, v string) (err error) {
+				if c.ReadWait, err = time.ParseDuration(v); err != nil || c.ReadWait < time.Millisecond || c.ReadWait > 24*time.Second {
+					return errors.New(`want a duration from 1ms to 24s such as "5s"`)
+				}
+				return nil
+			},
+		},
 		{
 			Setting{"TENON_ROLES", "api,relay,projections,handlers", "what runs in this process, comma separated: api, relay, projections, handlers", false, nil},
 			func(c *Config, v string) (err error) { c.Roles, err = roles(v); return err },

@@ -15,6 +15,7 @@ import (
 	"github.com/tenon-go/tenon/adapters/postgres"
 	"github.com/tenon-go/tenon/application"
 	"github.com/tenon-go/tenon/application/projection"
+	"github.com/tenon-go/tenon/application/reading"
 	"github.com/tenon-go/tenon/ports/httpport"
 )
 
@@ -29,6 +30,7 @@ type wired struct {
 	handlers    []*loop
 	topics      []string // that projections and handlers read
 
+	models  *reading.Models
 	metrics *prometheus.Registry
 	closers []func() error
 }
@@ -43,7 +45,7 @@ func (w *wired) close() error {
 
 // wire builds the graph: server, contexts, mediator, then what talks to Kafka.
 func (a *App) wire(db *postgres.DB, brokers []string) (_ *wired, err error) {
-	w := &wired{db: db, gate: newGate(), metrics: prometheus.NewRegistry()}
+	w := &wired{db: db, gate: newGate(), models: reading.NewModels(db), metrics: prometheus.NewRegistry()}
 	w.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	defer func() {
 		if err != nil {
@@ -64,7 +66,7 @@ func (a *App) wire(db *postgres.DB, brokers []string) (_ *wired, err error) {
 		api = spare.API()
 	}
 	api.UseMiddleware(w.gate.middleware(api))
-	b := application.NewBuilder(application.Config{Store: db, Logger: a.log})
+	b := application.NewBuilder(application.Config{Store: db, Models: w.models, Logger: a.log})
 	b.Use(application.Validation)
 	declared, err := a.wireContexts(b, w, api)
 	if err != nil {
@@ -112,6 +114,7 @@ func (a *App) wireContexts(b *application.Builder, wd *wired, api huma.API) (dec
 	}
 	errs = append(errs, all.check())
 	for _, p := range all.projections {
+		wd.models.Add(p)
 		if a.cfg.Projections == sourceLog {
 			errs = append(errs, b.CheckLogReader(p))
 		} else {
@@ -129,7 +132,7 @@ func (a *App) newServer(w *wired) (*httpport.Server, error) {
 	if a.needKafka() {
 		checks = append(checks, httpport.Check{Name: "kafka", Run: func(ctx context.Context) error { return w.admin.Check(ctx) }})
 	}
-	if a.has(RoleRelay) {
+	if a.has(RoleRelay) && a.cfg.Relay != relayNone {
 		checks = append(checks, httpport.Check{Name: "relay", Run: func(context.Context) error { return w.relay.check() }})
 	}
 	if a.has(RoleProjections) {
@@ -140,7 +143,7 @@ func (a *App) newServer(w *wired) (*httpport.Server, error) {
 	}
 	return httpport.New(httpport.Config{
 		Addr: a.cfg.HTTPAddr, Logger: a.log, Checks: checks, Title: "Tenon", Version: version().number,
-		Metrics: w.metrics, StopTimeout: a.cfg.ShutdownTimeout,
+		Metrics: w.metrics, StopTimeout: a.cfg.ShutdownTimeout, ReadWait: a.cfg.ReadWait,
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tenon-go/tenon/application/codec"
 	"github.com/tenon-go/tenon/application/eventlog"
+	"github.com/tenon-go/tenon/application/reading"
 )
 
 // Config is what a mediator needs besides handlers. The zero value serves queries and notifications; commands need a
@@ -25,6 +26,7 @@ type Config struct {
 	NewID    func() uuid.UUID              // nil: random UUIDs of version 7
 	Retries  int                           // how often a command that met a conflict runs again; 0 means 3, below 0 never
 	Strategy Strategy                      // of notifications without one of their own, see [SetStrategy]
+	Models   *reading.Models               // what queries wait for that must see what was written; nil: nobody can wait
 	Logger   *slog.Logger                  // told of errors in after-commit handlers; nil: slog.Default()
 }
 
@@ -43,6 +45,7 @@ type Builder struct {
 	after      map[reflect.Type]func(*Mediator) afterFunc // by event type
 	bindings   []func(*Mediator) error
 	commands   []string
+	reads      []reads
 }
 
 // listening is a notification type with its handlers, before the chain is known.
@@ -88,8 +91,13 @@ func Handle[C Request[R], R any](b *Builder, h func(context.Context, *Unit, C) (
 	addRoute(b, newRoute(KindCommand, inUnit(b.kernel, h)))
 }
 
-// Answer registers the handler of query Q: no unit of work, no transaction.
-func Answer[Q Request[R], R any](b *Builder, h func(context.Context, Q) (R, error)) {
+// Answer registers the handler of query Q: no unit of work, no transaction. from names the read models that it reads, if any:
+// under [WithWait] it waits for them, which [Builder.Build] checks that it can.
+func Answer[Q Request[R], R any](b *Builder, h func(context.Context, Q) (R, error), from ...string) {
+	if len(from) > 0 {
+		b.reads = append(b.reads, reads{query: reflect.TypeFor[Q]().String(), from: from})
+		h = awaited(b, from, h)
+	}
 	addRoute(b, newRoute(KindQuery, h))
 }
 
@@ -116,9 +124,9 @@ func AnswerStream[Q Request[R], R any](b *Builder, h func(context.Context, Q) it
 }
 
 // Build returns the mediator, or all that is missing or double, joined: bound requests without a handler, requests with
-// two, events without a registered name, commands without a store. The builder isn't used afterwards.
+// two, events without a registered name, commands without a store, queries from read models that nobody can wait for. The builder isn't used afterwards.
 func (b *Builder) Build() (*Mediator, error) {
-	errs := append(slices.Clone(b.errs), b.kernel.types.Err())
+	errs := append(slices.Clone(b.errs), b.kernel.types.Err(), b.checkReads())
 	if len(b.commands) > 0 && b.cfg.Store == nil {
 		errs = append(errs, fmt.Errorf("commands %v need a Config.Store", b.commands))
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tenon-go/tenon/application/codec"
 	"github.com/tenon-go/tenon/application/eventlog"
+	"github.com/tenon-go/tenon/application/reading"
 	"github.com/tenon-go/tenon/domain"
 )
 
@@ -25,6 +26,7 @@ type kernel struct {
 	before     map[reflect.Type][]beforeFunc   // by event type
 	after      map[reflect.Type]afterFunc      // by event type
 	inline     []inline
+	models     *reading.Models
 	now        func() time.Time
 	newID      func() uuid.UUID
 	retries    int
@@ -37,7 +39,7 @@ func newKernel(cfg Config) *kernel {
 		store: cfg.Store, types: types, codec: codec.JSON{Types: types},
 		aggregates: make(map[reflect.Type]*aggregateKind), before: make(map[reflect.Type][]beforeFunc),
 		after: make(map[reflect.Type]afterFunc),
-		now:   cfg.Now, newID: cfg.NewID, retries: cfg.Retries, log: cfg.Logger,
+		now:   cfg.Now, newID: cfg.NewID, retries: cfg.Retries, log: cfg.Logger, models: cfg.Models,
 	}
 	k.codec = cfg.codec(types)
 	k.appender, _ = cfg.Store.(eventlog.Appender)
@@ -67,6 +69,7 @@ func inUnit[C, R any](k *kernel, h func(context.Context, *Unit, C) (R, error)) f
 				return none, err
 			}
 			if err = u.commit(ctx); err == nil {
+				u.note(ctx)
 				u.tellAfter(ctx)
 				return result, nil
 			}

@@ -15,7 +15,7 @@ func (c *Checkpoints) Fresh(
 ) ([]projection.Event, error) {
 	fresh := make([]projection.Event, 0, len(batch))
 	for _, e := range batch {
-		key, reached := fmt.Sprintf("%q/%d/%q/%q", name, version, e.AggregateType, e.AggregateID), e.Version
+		key, reached := appliedKey(name, version, e.AggregateType, e.AggregateID), e.Version
 		if e.Version == 0 {
 			key, reached = fmt.Sprintf("%q/%d/%s", name, version, e.ID), domain.Version(1)
 		}

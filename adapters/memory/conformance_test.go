@@ -32,6 +32,17 @@ func TestCheckpoints(t *testing.T) {
 	})
 }
 
+func TestReading(t *testing.T) {
+	t.Parallel()
+	applicationtest.Reading(t, func(testing.TB) applicationtest.ReadingFixture {
+		log := memory.NewLog()
+		points, letters := memory.NewCheckpoints(log), memory.NewDeadLetters(log, nil)
+		return applicationtest.ReadingFixture{
+			Progress: memory.NewProgress(log, points, letters), Store: log, Checkpoints: points, Letters: letters,
+		}
+	})
+}
+
 func TestRelay(t *testing.T) {
 	t.Parallel()
 	applicationtest.Relay(t, func(testing.TB) applicationtest.RelayFixture {

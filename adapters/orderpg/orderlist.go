@@ -2,6 +2,7 @@ package orderpg
 
 import (
 	"github.com/tenon-go/tenon/adapters/postgres"
+	"github.com/tenon-go/tenon/application/orderapp"
 	"github.com/tenon-go/tenon/application/projection"
 	"github.com/tenon-go/tenon/domain"
 	"github.com/tenon-go/tenon/domain/order"
@@ -14,7 +15,7 @@ import (
 // needs.
 func OrderList(topic string) projection.Projection {
 	table := postgres.NewTable[listRow]("orders.order_list", "id")
-	p := projection.DeclareRows("order_list", 1, table, (*listRow).ref, topic)
+	p := projection.DeclareRows(orderapp.ListModel, 1, table, (*listRow).ref, topic)
 	projection.Begins(p, order.TypeCreated, func(e projection.Of[order.Created]) listRow {
 		return listRow{
 			CustomerID: string(e.Event.Customer), TotalAmount: e.Event.Total.Amount.String(), Currency: e.Event.Total.Currency,

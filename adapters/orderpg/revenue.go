@@ -6,6 +6,7 @@ import (
 
 	"github.com/tenon-go/tenon/adapters/postgres"
 	"github.com/tenon-go/tenon/application/eventlog"
+	"github.com/tenon-go/tenon/application/orderapp"
 	"github.com/tenon-go/tenon/application/projection"
 	"github.com/tenon-go/tenon/domain"
 	"github.com/tenon-go/tenon/domain/order"
@@ -16,10 +17,11 @@ import (
 func Revenue(topic string) projection.Projection {
 	days := postgres.NewTable[revenueDay]("orders.revenue", "customer_id", "day", "currency")
 	orders := postgres.NewTable[revenueOrder]("orders.revenue_orders", "order_id")
-	p := projection.Declare("revenue", 1, func() *revenue {
+	p := projection.Declare(orderapp.RevenueModel, 1, func() *revenue {
 		return &revenue{Rows: projection.NewRows(orders, (*revenueOrder).ref), days: days, changes: make(map[revenueKey]*revenueChange)}
 	}, topic)
 	p.AllowRepeats() // what is counted for an order knows the order's version
+	p.Reached(projection.Versions(orders, (*revenueOrder).ref))
 	projection.On(p, order.TypeCreated, (*revenue).placed)
 	projection.On(p, order.TypeCancelled, (*revenue).cancelled)
 	return p.Projection()

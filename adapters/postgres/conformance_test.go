@@ -38,6 +38,15 @@ func TestCheckpoints(t *testing.T) {
 	})
 }
 
+func TestReading(t *testing.T) {
+	t.Parallel()
+	applicationtest.Reading(t, func(t testing.TB) applicationtest.ReadingFixture {
+		t.Helper()
+		db := forSuite(t)
+		return applicationtest.ReadingFixture{Progress: db, Store: db, Checkpoints: db, Letters: postgres.NewDeadLetters(db)}
+	})
+}
+
 func TestAppender(t *testing.T) {
 	t.Parallel()
 	applicationtest.Appender(t, storeFixture)

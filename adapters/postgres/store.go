@@ -49,7 +49,7 @@ func (db *DB) Querier(tx eventlog.Tx) Querier {
 	if tx == nil {
 		return db.pool
 	}
-	return SQL(tx)
+	return own(tx).querier()
 }
 
 // SQL returns the handle by which adapters of this database take part in tx. It panics when tx isn't a transaction of
@@ -62,4 +62,16 @@ func own(tx eventlog.Tx) *Tx {
 		panic(fmt.Sprintf("postgres: %T is no transaction of a postgres.DB: give the application the DB that its adapters use", tx))
 	}
 	return t
+}
+
+// Reading returns what tables and [DB.Querier] read through without a transaction: what is committed, each statement by itself. It
+// writes nothing: [SQL] has no handle for it.
+func (db *DB) Reading() eventlog.Tx { return &Tx{db: db, done: true} }
+
+// querier returns what a transaction reads through.
+func (t *Tx) querier() Querier {
+	if t.tx == nil {
+		return t.db.pool
+	}
+	return t.tx
 }

@@ -96,7 +96,7 @@ func (t *Table[R]) Select(ctx context.Context, tx eventlog.Tx, like []*R) ([]*R,
 
 func (t *Table[R]) read(ctx context.Context, tx eventlog.Tx, args []any) ([]*R, error) {
 	var rows []*R
-	if err := SQL(tx).SelectContext(ctx, &rows, t.texts.choose, args...); err != nil {
+	if err := own(tx).querier().SelectContext(ctx, &rows, t.texts.choose, args...); err != nil {
 		return nil, fmt.Errorf("select from %s: %w", t.name, Wrap(ctx, err))
 	}
 	return rows, nil

@@ -1,6 +1,6 @@
 // Package applicationtest holds the conformance suites: what the contracts of package application promise, as tests that
-// every adapter passes. An adapter's test calls [Store], [Appender], [Reader], [Checkpoints], [DeadLetters], [Effects],
-// [Repository] or [Relay] with a function that makes a fresh fixture; each promise is a parallel subtest, named after it, with
+// every adapter passes. An adapter's test calls [Store], [Appender], [Reader], [Checkpoints], [Reading], [DeadLetters],
+// [Effects], [Repository] or [Relay] with a function that makes a fresh fixture; each promise is a parallel subtest, named after it, with
 // a fixture of its own.
 //
 // For other tests there are [NewBench] and [Run], which send commands to handlers and show what they recorded, [Eventually],

@@ -55,8 +55,8 @@ func Register(b *application.Builder, cfg Config) error {
 	application.Handle(b, h.Deliver)
 	application.Handle(b, h.Cancel)
 	application.Answer(b, h.Find)
-	application.Answer(b, h.List)
-	application.Answer(b, h.Revenue)
+	application.Answer(b, h.List, ListModel)
+	application.Answer(b, h.Revenue, RevenueModel)
 
 	application.Before(b, h.opened)
 	application.Before(b, h.delivered)

@@ -8,6 +8,12 @@ import (
 	"github.com/tenon-go/tenon/domain/order"
 )
 
+// The read models that [List] and [Revenue] read from, by the names of their projections.
+const (
+	ListModel    = "order_list"
+	RevenueModel = "revenue"
+)
+
 // Views reads orders for queries, outside any transaction. Safe for concurrent use.
 type Views interface {
 	// Find returns an order's state as it was last committed; *domain.NotFoundError when there is none.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tenon-go/tenon/application/codec"
 	"github.com/tenon-go/tenon/application/eventlog"
+	"github.com/tenon-go/tenon/domain"
 )
 
 // Fold gathers what a batch changes. One is made for each attempt at a batch and used by one goroutine: Load, then the
@@ -39,6 +40,7 @@ type Declaration[F Fold] struct {
 	types    []string
 	handlers map[string]func(F, *Event) error
 	repeats  Repeats
+	reached  func(context.Context, eventlog.Tx, []string) (map[string]domain.Version, error)
 }
 
 // Declare begins a projection by name, version and the topics that it reads, as [Projection] explains them. begin makes the
@@ -84,13 +86,18 @@ func (d *Declaration[F]) Events() *codec.Types { return d.events }
 // AllowRepeats says that the fold takes care of events that come again, as [Rows] do: see [Allowed].
 func (d *Declaration[F]) AllowRepeats() { d.repeats = Allowed }
 
+// Reached says how far rows are that know their versions, as [Versions] does: see [Projection].
+func (d *Declaration[F]) Reached(how func(ctx context.Context, tx eventlog.Tx, ids []string) (map[string]domain.Version, error)) {
+	d.reached = how
+}
+
 // Projection returns what was declared. Handlers that are added later don't count.
 func (d *Declaration[F]) Projection() Projection {
 	fixed := *d
 	fixed.handlers = maps.Clone(d.handlers)
 	return Projection{
 		Name: d.name, Version: d.version, Topics: slices.Clone(d.topics), Types: slices.Clone(d.types), Events: d.events,
-		Repeats: d.repeats, Apply: fixed.apply,
+		Repeats: d.repeats, Reached: d.reached, Apply: fixed.apply,
 	}
 }
 

@@ -31,6 +31,11 @@ type Projection struct {
 	// Repeats says who takes care that an event which comes again under another offset has no second effect.
 	Repeats Repeats
 
+	// Reached returns how far rows are that know the versions which they have reached: those of the aggregates with these ids, of
+	// which the projection has events, read through tx; without an entry for one that has no row. It is for queries that wait until
+	// they see what was written, see package reading; nil: such queries go by what Once remembers, or can't wait.
+	Reached func(ctx context.Context, tx eventlog.Tx, ids []string) (map[string]domain.Version, error)
+
 	// Apply writes a batch's effects through tx, in the order given; a partition's events come in order and one batch
 	// at a time. It may be called again with the same or a part of the batch after an error, nothing of the failed call
 	// having been stored. It must do nothing but write through tx: no calls to other services.

@@ -110,3 +110,22 @@ func (r *Rows[R]) Set(e *eventlog.Record, row R) {
 		r.dirty = append(r.dirty, k)
 	}
 }
+
+// Versions returns how far a table is whose rows know the versions that they have reached, for [Declaration.Reached]. Every event
+// that the projection handles must move its row's version, as [Rows.Set] does.
+func Versions[R any](
+	table Table[R], ref func(*R) (id *string, version *domain.Version),
+) func(context.Context, eventlog.Tx, []string) (map[string]domain.Version, error) {
+	return func(ctx context.Context, tx eventlog.Tx, ids []string) (map[string]domain.Version, error) {
+		rows, err := table.Load(ctx, tx, ids)
+		if err != nil {
+			return nil, err
+		}
+		reached := make(map[string]domain.Version, len(rows))
+		for _, row := range rows {
+			id, version := ref(row)
+			reached[*id] = *version
+		}
+		return reached, nil
+	}
+}

@@ -13,6 +13,7 @@ func DeclareRows[R any](
 ) *Declaration[*Rows[R]] {
 	d := Declare(name, version, func() *Rows[R] { return NewRows(table, ref) }, topics...)
 	d.AllowRepeats()
+	d.Reached(Versions(table, ref))
 	return d
 }
 

@@ -30,6 +30,8 @@ type RunnerConfig struct {
 	Logger     *slog.Logger     // nil: none
 	Now        func() time.Time // nil: time.Now
 
+	Applied *eventlog.Signal // raised after each batch, for queries of this process that wait for it; nil: none
+
 	ParkUnknown bool // whether events of types that the projection doesn't handle are parked; else they are counted and passed by
 }
 

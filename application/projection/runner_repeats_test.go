@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/projection"
 )
 
@@ -39,5 +40,21 @@ func TestRunnerHandsRepeatsOverWhereTheyAreAllowed(t *testing.T) {
 	r.handle(t, again(first, 1))
 	if diff := cmp.Diff([][]int{{0}, {0}}, r.calls); diff != "" {
 		t.Errorf("calls of Apply (-want +got):\n%s", diff)
+	}
+}
+
+// Whoever waits for the projection in this process looks again after every batch, also one that was parked.
+func TestRunnerTellsThatItHasApplied(t *testing.T) {
+	t.Parallel()
+	var applied eventlog.Signal
+	r := newRig(t, func(r *rig) { r.cfg.Applied, r.cfg.Retries = &applied, -1 })
+	for offset, fail := range []string{"", "can't"} {
+		woken := applied.Wait()
+		r.handle(t, event(t, int64(offset), fail))
+		select {
+		case <-woken:
+		default:
+			t.Errorf("nobody was told of offset %d", offset)
+		}
 	}
 }

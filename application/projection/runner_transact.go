@@ -80,6 +80,9 @@ func (r *Runner) tell(ctx context.Context, p Partition, handled int, pl plan) {
 		s.Passed += int64(handled - len(pl.events) - len(pl.parks))
 		s.LastApplied = r.cfg.Now()
 	})
+	if r.cfg.Applied != nil {
+		r.cfg.Applied.Raise()
+	}
 }
 
 func (r *Runner) commit(ctx context.Context, tx eventlog.Tx, p Partition, from, to int64, as func(error) error) error {

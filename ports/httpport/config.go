@@ -32,6 +32,7 @@ type Config struct {
 	ReadHeaderTimeout time.Duration // for the headers of a request; 0: 5 s
 	ReadTimeout       time.Duration // for the body of a request; 0: 10 s
 	RequestTimeout    time.Duration // for handling a request: its context's deadline; 0: 30 s
+	ReadWait          time.Duration // for a read model, where a request with a token doesn't say; at most 4/5 of RequestTimeout; 0: 5 s
 	WriteTimeout      time.Duration // from the headers to the last byte of the answer; 0: ReadTimeout + RequestTimeout + 5 s
 	IdleTimeout       time.Duration // for a connection without requests; 0: 2 min
 	StopTimeout       time.Duration // for requests in hand when the server stops; 0: 10 s
@@ -47,6 +48,7 @@ func (c Config) withDefaults() Config {
 	c.ReadHeaderTimeout = or(c.ReadHeaderTimeout, 5*time.Second)
 	c.ReadTimeout = or(c.ReadTimeout, 10*time.Second)
 	c.RequestTimeout = or(c.RequestTimeout, 30*time.Second)
+	c.ReadWait = min(or(c.ReadWait, 5*time.Second), c.RequestTimeout*4/5)
 	c.WriteTimeout = or(c.WriteTimeout, c.ReadTimeout+c.RequestTimeout+5*time.Second)
 	c.IdleTimeout = or(c.IdleTimeout, 2*time.Minute)
 	c.StopTimeout = or(c.StopTimeout, 10*time.Second)
@@ -85,7 +87,7 @@ func (c Config) validate() error {
 		errs = append(errs, fmt.Errorf("BodyLimit must be at least 1 byte, not %d", c.BodyLimit))
 	}
 	for name, d := range map[string]time.Duration{
-		"ReadHeaderTimeout": c.ReadHeaderTimeout, "ReadTimeout": c.ReadTimeout, "RequestTimeout": c.RequestTimeout,
+		"ReadHeaderTimeout": c.ReadHeaderTimeout, "ReadTimeout": c.ReadTimeout, "RequestTimeout": c.RequestTimeout, "ReadWait": c.ReadWait,
 		"WriteTimeout": c.WriteTimeout, "IdleTimeout": c.IdleTimeout, "StopTimeout": c.StopTimeout, "CheckTimeout": c.CheckTimeout,
 	} {
 		if d < 0 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tenon-go/tenon/application"
 	"github.com/tenon-go/tenon/application/eventlog"
+	"github.com/tenon-go/tenon/application/reading"
 	"github.com/tenon-go/tenon/domain"
 )
 
@@ -47,6 +48,8 @@ func problemOf(ctx context.Context, err error, place string) *Problem {
 		return problem(kindConflict, innermost(err, domain.ErrConflict))
 	case errors.Is(err, domain.ErrRule):
 		return problem(kindRule, innermost(err, domain.ErrRule))
+	case errors.Is(err, reading.ErrBehind):
+		return problem(kindBehind, innermost(err, reading.ErrBehind))
 	case errors.Is(err, eventlog.ErrUnavailable):
 		return problem(kindUnavailable, "something that this service needs can't be reached")
 	case errors.Is(err, eventlog.ErrTransient):

@@ -13,7 +13,8 @@ import (
 
 // Handle adds an operation whose errors are answered by the table of this package: h returns what it got from the application.
 // The document lists the statuses that every operation has; op.Errors holds those that h adds. I and O are Huma's inputs and
-// outputs. Use it instead of huma.Register, whose handlers would have to know HTTP.
+// outputs; an input that embeds [Reads] waits for what was written, see there, and answers to other methods than GET name what was
+// written. Use it instead of huma.Register, whose handlers would have to know HTTP.
 func Handle[I, O any](api huma.API, op huma.Operation, h func(context.Context, *I) (*O, error)) {
 	op.Errors = append(op.Errors, http.StatusServiceUnavailable, http.StatusGatewayTimeout)
 	in := reflect.TypeFor[I]()
@@ -26,6 +27,13 @@ func Handle[I, O any](api huma.API, op huma.Operation, h func(context.Context, *
 	place := "body"
 	if op.Method == http.MethodGet {
 		place = "query"
+	}
+	h = reads(h)
+	if op.Method != http.MethodGet {
+		h = writes(h)
+	}
+	if op.Responses == nil {
+		op.Responses = make(map[string]*huma.Response)
 	}
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
@@ -44,6 +52,7 @@ func Handle[I, O any](api huma.API, op huma.Operation, h func(context.Context, *
 		}
 		return nil, answer
 	})
+	headersOf[I](op.Method, op.Responses)
 }
 
 // newAPI returns the API whose operations r routes. Nothing of Huma's package variables is set: errors that Huma makes itself

@@ -34,7 +34,7 @@ func (a *adapter) Handle(op *huma.Operation, h func(huma.Context)) {
 		r, w := humachi.Unwrap(ctx)
 		p := checkAddress(r)
 		if p == nil {
-			p = joinConditions(r)
+			p = joinLists(r)
 		}
 		if p == nil && op.RequestBody != nil {
 			p = a.readBody(w, r, op.RequestBody)
@@ -78,19 +78,21 @@ const notText = "must be UTF-8 without NUL"
 // isText reports whether s is text to every part of the service: a database refuses the rest.
 func isText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 
-// joinConditions makes one line of each conditional header, which may come in several, and refuses empty ones: whoever sends
-// one means to demand something.
-func joinConditions(r *http.Request) *Problem {
-	for _, name := range []string{"If-Match", "If-None-Match"} {
-		lines := r.Header.Values(name)
+// joinLists makes one line of each header that is a list, which may come in several, and refuses empty ones: whoever sends one
+// means to demand something. Preferences are no demands.
+func joinLists(r *http.Request) *Problem {
+	for _, list := range []struct{ name, form string }{
+		{"If-Match", conditionForm}, {"If-None-Match", conditionForm}, {TokenHeader, tokenForm}, {"Prefer", ""},
+	} {
+		lines := r.Header.Values(list.name)
 		if len(lines) == 0 {
 			continue
 		}
 		joined := strings.TrimSpace(strings.Join(lines, ", "))
-		if joined == "" {
-			return problem(kindMalformed, "a header is empty", fault("header."+name, "", conditionForm))
+		if joined == "" && list.form != "" {
+			return problem(kindMalformed, "a header is empty", fault("header."+list.name, "", list.form))
 		}
-		r.Header.Set(name, joined)
+		r.Header.Set(list.name, joined)
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ const (
 	kindUnavailable
 	kindUnknownOutcome
 	kindTimeout
+	kindBehind
 	kindCount
 )
 
@@ -106,6 +107,10 @@ func kinds() [kindCount]kind {
 		kindTimeout: {
 			"timeout", http.StatusGatewayTimeout, "Out of time", "1",
 			"The request wasn't finished in the time that it is given. Look what became of it before sending it again.",
+		},
+		kindBehind: {
+			"behind", http.StatusGatewayTimeout, "Read model is behind", "1",
+			"The read model doesn't have yet what the header Tenon-Token names, and didn't get it in the time that Prefer allows. Ask again, longer (Prefer: wait=10), or without the token for what there is.",
 		},
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tenon-go/tenon/application"
 	"github.com/tenon-go/tenon/application/eventlog"
+	"github.com/tenon-go/tenon/application/reading"
 	"github.com/tenon-go/tenon/domain"
 	"github.com/tenon-go/tenon/ports/httpport"
 )
@@ -45,6 +46,10 @@ func TestErrorTable(t *testing.T) {
 		"unknown outcome": {fmt.Errorf("%s: %w", secret, eventlog.ErrOutcomeUnknown), 503, "outcome-unknown", "may have been carried out", true},
 		"outcome unknown at the deadline": {
 			errors.Join(context.DeadlineExceeded, eventlog.ErrOutcomeUnknown), 503, "outcome-unknown", "may have been", true,
+		},
+		"behind": {
+			fmt.Errorf("%s: %w", secret, &reading.BehindError{Projection: "list", Lacks: []reading.Lack{{Type: "thing", ID: "7", Version: 2}}}),
+			504, "behind", "read model list has not reached version 2 of thing 7 yet, it is at 0", true,
 		},
 		"deadline":          {fmt.Errorf("%s: %w", secret, context.DeadlineExceeded), 504, "timeout", "not finished", true},
 		"cancelled inside":  {fmt.Errorf("%s: %w", secret, context.Canceled), 500, "internal", "log has the cause", false},
@@ -140,7 +145,7 @@ func TestEveryProblemTypeIsDescribed(t *testing.T) {
 			t.Errorf("%s answered %d %q", line, a.status, a.body)
 		}
 	}
-	if count != 16 {
+	if count != 17 {
 		t.Errorf("%d types are listed; a type is part of the API and never goes", count)
 	}
 	s.send(http.MethodGet, "/problems/none", "").problem(t, 404, "no-route")

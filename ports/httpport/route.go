@@ -16,7 +16,7 @@ func (s *Server) route() error {
 		return err
 	}
 	r := chi.NewRouter()
-	r.Use(correlate, watch.around, s.recovering, deadline(s.cfg.RequestTimeout), middleware.GetHead)
+	r.Use(correlate, watch.around, s.recovering, deadline(s.cfg.RequestTimeout), exchanging(s.cfg), middleware.GetHead)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		write(w, r, problem(kindNoRoute, "nothing is at "+shorten(r.URL.Path)))
 	})

@@ -38,6 +38,8 @@ func (r routes) getOrder(ctx context.Context, in *getInput) (*getOutput, error) 
 }
 
 type listInput struct {
+	httpport.Reads
+
 	Customer string `query:"customer" maxLength:"100" doc:"Only this customer's orders."`
 	Status   string `query:"status" enum:"pending,confirmed,shipped,delivered,cancelled" doc:"Only orders in this status."`
 	Limit    int    `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"Orders on a page."`

@@ -5,9 +5,12 @@ import (
 
 	"github.com/tenon-go/tenon/application/orderapp"
 	"github.com/tenon-go/tenon/domain/order"
+	"github.com/tenon-go/tenon/ports/httpport"
 )
 
 type revenueInput struct {
+	httpport.Reads
+
 	Customer string `path:"id" maxLength:"100" doc:"Id of the customer." example:"customer-7"`
 	Limit    int    `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"Days on a page; each currency of a day counts."`
 	After    string `query:"after" maxLength:"200" doc:"The field next of the page before; left out: the first page."`
