@@ -51,6 +51,10 @@ func (e *encoder) add(r *eventlog.Record) *kgo.Record {
 	from := len(e.headers)
 	e.scratch = relaying.AppendHeaders(e.scratch[:0], r)
 	for _, h := range e.scratch {
+		if h.Null() {
+			e.headers = append(e.headers, kgo.RecordHeader{Key: h.Name})
+			continue
+		}
 		e.header(h.Name, h.Value)
 	}
 	id := e.headers[from].Value

@@ -14,7 +14,7 @@ import (
 
 // marshaler makes Kafka records of Watermill messages. The key is the metadata's aggregate-id; without one there is none, and a
 // partition is picked at random. The headers are the metadata: first those of relaying.Headers in their order, then the rest by
-// name, then Watermill's message id. A map's random order never reaches the wire.
+// name, then Watermill's message id. The version of a message has no value. A map's random order never reaches the wire.
 type marshaler struct {
 	first []string // names of relaying.Headers
 }
@@ -49,7 +49,10 @@ func (m marshaler) Marshal(topic string, msg *message.Message) (*sarama.Producer
 		record.Headers = append(record.Headers, sarama.RecordHeader{Key: []byte(name), Value: []byte(value)})
 	}
 	for _, name := range m.first {
-		if value, ok := msg.Metadata[name]; ok {
+		switch value, ok := msg.Metadata[name]; {
+		case ok && relaying.Header{Name: name, Value: value}.Null():
+			record.Headers = append(record.Headers, sarama.RecordHeader{Key: []byte(name)})
+		case ok:
 			add(name, value)
 		}
 	}

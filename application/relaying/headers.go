@@ -35,8 +35,12 @@ type Header struct {
 	Value string
 }
 
+// Null reports whether Kafka gets the header without a value, which isn't the same as an empty one: the version of a message,
+// whose column is NULL. A connector that reads the log's table can't write it in another way.
+func (h Header) Null() bool { return h.Name == HeaderVersion && h.Value == "" }
+
 // Headers returns r's headers in the order in which every relay writes them. Columns that are empty become empty
-// headers, so that the set is always the same; version is empty for a message.
+// headers, so that the set is always the same; the version of a message is one that is [Header.Null].
 func Headers(r *eventlog.Record) []Header { return AppendHeaders(nil, r) }
 
 // AppendHeaders appends [Headers] to headers, for callers that have many records and use the memory again.
