@@ -74,12 +74,14 @@ func readsItsWrites(t *testing.T, writer, reader *program) {
 	}
 }
 
-func TestReadsSeeWhatWasWrittenByAnyRelay(t *testing.T) {
+func TestReadsSeeWhatWasWrittenWhateverFeedsTheModels(t *testing.T) {
 	t.Parallel()
-	for _, relay := range []string{"exactly-once", "watermill"} {
-		t.Run(relay, func(t *testing.T) {
+	for name, setting := range map[string]string{
+		"exactly once": "TENON_RELAY=exactly-once", "watermill": "TENON_RELAY=watermill", "log": "TENON_PROJECTIONS_SOURCE=log",
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := serve(t, dataDir(t), "TENON_RELAY="+relay)
+			p := serve(t, dataDir(t), setting)
 			readsItsWrites(t, p, p)
 		})
 	}
