@@ -20,6 +20,8 @@ func projectionMetrics(p projection.Projection, r *projection.Runner) []promethe
 	return []prometheus.Collector{
 		counter("applied_total", "Events whose effects are stored.", func(s projection.Stats) int64 { return s.Applied }),
 		counter("passed_total", "Events of types that the projection doesn't handle.", func(s projection.Stats) int64 { return s.Passed }),
+		counter("repeated_total", "Events taken for repeats, because they or a later version of their aggregate were applied before.",
+			func(s projection.Stats) int64 { return s.Repeated }),
 		counter("parked_total", "Events parked because they, or an earlier one of their aggregate, couldn't be applied.",
 			func(s projection.Stats) int64 { return s.Parked }),
 		counter("retries_total", "Attempts after the first, outages not counted.", func(s projection.Stats) int64 { return s.Retries }),

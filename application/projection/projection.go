@@ -48,7 +48,8 @@ type Repeats int
 
 const (
 	// Once keeps it from Apply: what was applied is remembered beside the checkpoint, by the last version of each aggregate,
-	// or by the event's id where it has no version. A statement for each batch.
+	// or by the event's id where it has no version. A statement for each batch. An older version that comes after a later one is
+	// taken for a repeat, whether it was applied or not: Stats and the log tell. It can't happen while the topic keeps its order.
 	Once Repeats = iota
 	// Allowed hands it to Apply, which must not mind: rows know the version that they have reached, or doing it twice is the
 	// same as once.

@@ -49,6 +49,8 @@ type Runner struct {
 	stats  Stats
 	source Source
 	sets   map[Partition]*parkedSet
+
+	toldRepeats time.Time
 }
 
 var _ Handler = (*Runner)(nil)

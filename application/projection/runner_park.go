@@ -35,6 +35,8 @@ type plan struct {
 	parks  []deadletter.Event // to be parked
 	copies []eventlog.Record  // for the dead-letter topic, one for each
 	begun  []deadletter.Key   // sequences that begin
+
+	repeated int // events that have taken effect before
 }
 
 // plan divides a run: what waits behind a parked event of its aggregate is parked too. It locks the sequences that are there.

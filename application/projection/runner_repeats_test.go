@@ -1,7 +1,11 @@
 package projection_test
 
 import (
+	"bytes"
+	"log/slog"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -29,6 +33,29 @@ func TestRunnerAppliesAnEventThatComesAgainOnce(t *testing.T) {
 	}
 	if next, err := r.Start(t.Context(), partition); next != 8 || err != nil {
 		t.Errorf("Start: %d, %v, want 8", next, err)
+	}
+}
+
+// What is taken for a repeat is neither silent nor counted with what the projection doesn't handle.
+func TestRunnerTellsWhatItTakesForRepeats(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	r := newRig(t, func(r *rig) { r.cfg.Logger = slog.New(slog.NewTextHandler(&out, nil)) })
+	first, second := event(t, 0, ""), event(t, 1, "")
+	first.Record.AggregateID, second.Record.AggregateID = "a", "a"
+	first.Record.Version, second.Record.Version = 1, 2
+	r.handle(t, again(second, 0), again(first, 1)) // the topic's order is broken
+	r.handle(t, again(second, 2), delivery(3, "thing.other", "{}"))
+	if got := r.Stats(); got.Applied != 1 || got.Repeated != 2 || got.Passed != 1 {
+		t.Errorf("got %+v", got)
+	}
+	if n := strings.Count(out.String(), "came again"); n != 1 {
+		t.Errorf("told %d times within a minute, want once:\n%s", n, out.String())
+	}
+	r.clock.Advance(time.Minute)
+	r.handle(t, again(second, 4))
+	if n := strings.Count(out.String(), "came again"); n != 2 {
+		t.Errorf("told %d times, want again after a minute", n)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 type Stats struct {
 	Applied     int64     // events whose effects are stored
 	Passed      int64     // events of types that the projection doesn't handle
+	Repeated    int64     // events that were taken for repeats: a later version, or the event itself, was applied before
 	Parked      int64     // events parked, those behind others included
 	Retries     int64     // attempts after the first, outages not counted
 	LastApplied time.Time // when a checkpoint was last moved; zero: never

@@ -29,9 +29,11 @@ func (r *Runner) transact(ctx context.Context, p Partition, from, to int64, run 
 	if err != nil {
 		return err
 	}
+	came := len(pl.events)
 	if pl.events, err = fresh(ctx, tx, r.cfg.Checkpoints, &r.cfg.Projection, pl.events); err != nil {
 		return err
 	}
+	pl.repeated = came - len(pl.events)
 	blame := outage
 	if len(pl.events) > 0 {
 		blame = func(err error) error { return err }
@@ -77,11 +79,37 @@ func (r *Runner) tell(ctx context.Context, p Partition, handled int, pl plan) {
 	r.count(func(s *Stats) {
 		s.Applied += int64(len(pl.events))
 		s.Parked += int64(len(pl.parks))
-		s.Passed += int64(handled - len(pl.events) - len(pl.parks))
+		s.Repeated += int64(pl.repeated)
+		s.Passed += int64(handled - len(pl.events) - len(pl.parks) - pl.repeated)
 		s.LastApplied = r.cfg.Now()
 	})
+	r.tellRepeats(ctx, p, pl.repeated)
 	if r.cfg.Applied != nil {
 		r.cfg.Applied.Raise()
+	}
+}
+
+// repeatsEvery bounds how often a runner logs repeats: a relay that publishes at least once sends some after every crash.
+const repeatsEvery = time.Minute
+
+// tellRepeats logs that events were taken for repeats. Of an event with a version that is all that can be told: a later version of
+// its aggregate was applied. Where the order of the topic was broken, it may never have been.
+func (r *Runner) tellRepeats(ctx context.Context, p Partition, n int) {
+	if n == 0 {
+		return
+	}
+	now := r.cfg.Now()
+	r.mu.Lock()
+	due := now.Sub(r.toldRepeats) >= repeatsEvery
+	if due {
+		r.toldRepeats = now
+	}
+	total := r.stats.Repeated
+	r.mu.Unlock()
+	if due {
+		r.cfg.Logger.WarnContext(ctx, "events of versions that are applied, or later ones, came again and were passed by: "+
+			"expected of a relay that publishes at least once, else the topic's order is broken",
+			"topic", p.Topic, "partition", p.Number, "events", n, "since_start", total)
 	}
 }
 
