@@ -19,14 +19,15 @@ func (m *member) assign(ctx context.Context, offsets map[string]map[int32]kgo.Of
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(m.ctx, cancel)()
-	ids, err := m.topicIDs(ctx, offsets)
+	topics, err := m.topics(ctx, offsets)
 	if err != nil {
 		return nil, err
 	}
 	starts := make(map[projection.Partition]int64)
 	for topic, partitions := range offsets {
 		for number := range partitions {
-			p := projection.Partition{Topic: topic, ID: ids[topic], Number: number}
+			p := topics[topic]
+			p.Number = number
 			next, err := m.handler.Start(ctx, p)
 			switch {
 			case ctx.Err() != nil:
@@ -55,13 +56,14 @@ func offsetOf(next int64) kgo.Offset {
 	return kgo.NewOffset().At(next)
 }
 
-func (m *member) topicIDs(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]uuid.UUID, error) {
-	topics := slices.Collect(maps.Keys(offsets))
-	ids := make(map[string]uuid.UUID, len(topics))
-	if len(topics) == 0 {
-		return ids, nil
+// topics returns what is the same for all partitions of a topic.
+func (m *member) topics(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]projection.Partition, error) {
+	names := slices.Collect(maps.Keys(offsets))
+	topics := make(map[string]projection.Partition, len(names))
+	if len(names) == 0 {
+		return topics, nil
 	}
-	details, err := kadm.NewClient(m.cl).ListTopics(ctx, topics...)
+	details, err := kadm.NewClient(m.cl).ListTopics(ctx, names...)
 	if err == nil {
 		err = details.Error()
 	}
@@ -69,7 +71,7 @@ func (m *member) topicIDs(ctx context.Context, offsets map[string]map[int32]kgo.
 		return nil, fmt.Errorf("ask for topic ids: %w", err)
 	}
 	for _, d := range details {
-		ids[d.Topic] = uuid.UUID(d.ID)
+		topics[d.Topic] = projection.Partition{Topic: d.Topic, ID: uuid.UUID(d.ID), Count: int32(len(d.Partitions))} //nolint:gosec // Kafka's own
 	}
-	return ids, nil
+	return topics, nil
 }

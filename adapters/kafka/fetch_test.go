@@ -222,6 +222,44 @@ func TestFetchRefusesATopicMadeAnew(t *testing.T) {
 	}
 }
 
+// More partitions: an aggregate's later events are elsewhere than its earlier ones.
+func TestSourceRefusesAChangedNumberOfPartitions(t *testing.T) {
+	t.Parallel()
+	for name, whileRunning := range map[string]bool{"between runs": false, "while running": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.produce(records(6, 1, 10)...)
+			ended := make(chan error, 1)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			often := func(c *kafka.SourceConfig) { c.RefreshEvery = 200 * time.Millisecond }
+			run := func(ctx context.Context) { ended <- r.source(often).Run(ctx, r.runner(nil)) }
+			first, stop := context.WithCancel(ctx)
+			defer stop()
+			go run(first)
+			r.wantApplied(6, 10)
+			if !whileRunning {
+				stop()
+				if err := <-ended; err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := kadm.NewClient(r.cl).CreatePartitions(ctx, 2, topic); err != nil {
+				t.Fatal(err)
+			}
+			if !whileRunning {
+				go run(ctx)
+			}
+			err := <-ended
+			if !errors.Is(err, projection.ErrPartitionsChanged) || !strings.Contains(err.Error(), "tenon projections rebuild") ||
+				!strings.Contains(err.Error(), topic) {
+				t.Errorf("Run: %v, want ErrPartitionsChanged with the topic and the way out", err)
+			}
+		})
+	}
+}
+
 func (r *rig) recreateTopic() {
 	r.Helper()
 	if _, err := kadm.NewClient(r.cl).DeleteTopics(r.Context(), topic); err != nil {

@@ -22,6 +22,7 @@ type SourceConfig struct {
 	MaxWait        time.Duration // how long a broker may hold a request while there is nothing new; 0: 500 ms
 	SessionTimeout time.Duration // after which a silent member's partitions go to others; brokers want at least 6 s; 0: 10 s
 	Grace          time.Duration // for the handler call in hand when a partition goes away or Run ends, then its context ends; 0: 5 s
+	RefreshEvery   time.Duration // how often topics are looked at for partitions that were added; 0: 1 min
 	CommitEvery    time.Duration // how often offsets are reported to Kafka, for the tools that show lag; 0: 1 s
 }
 
@@ -50,6 +51,7 @@ func (c SourceConfig) checked() (SourceConfig, error) {
 		{"SessionTimeout", &c.SessionTimeout, 10 * time.Second},
 		{"Grace", &c.Grace, 5 * time.Second},
 		{"CommitEvery", &c.CommitEvery, time.Second},
+		{"RefreshEvery", &c.RefreshEvery, time.Minute},
 	} {
 		want(*d.value >= 0, "%s is %v, want a duration from 0", d.name, *d.value)
 		if *d.value == 0 {
@@ -145,6 +147,7 @@ func (s *Source) groupOptions() []kgo.Opt {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxWait(s.source.MaxWait),
 		kgo.FetchMaxBytes(16 << 20),
+		kgo.MetadataMaxAge(s.source.RefreshEvery),
 		kgo.WithHooks(s.health),
 	}
 }

@@ -3,6 +3,8 @@ package memory
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -20,6 +22,7 @@ type Checkpoints struct {
 type checkpoint struct {
 	topic uuid.UUID
 	next  int64
+	count int32
 }
 
 var _ projection.Checkpoints = (*Checkpoints)(nil)
@@ -31,16 +34,23 @@ func NewCheckpoints(log *Log) *Checkpoints {
 
 // Next returns the committed offset, or projection.None.
 func (c *Checkpoints) Next(ctx context.Context, name string, version int, p projection.Partition) (int64, error) {
-	stored, ok, err := c.rows.Get(ctx, nil, checkpointKey(name, version, p))
-	switch {
-	case err != nil:
+	rows, err := c.rows.Rows(ctx)
+	if err != nil {
 		return 0, fmt.Errorf("read checkpoint: %w", err)
-	case !ok:
-		return projection.None, nil
-	case stored.topic != p.ID:
-		return 0, replaced(p, stored)
 	}
-	return stored.next, nil
+	own, next := checkpointKey(name, version, p), projection.None
+	for key, stored := range rows {
+		switch {
+		case key == own && stored.topic != p.ID:
+			return 0, replaced(p, stored)
+		case key == own:
+			next = stored.next
+		}
+		if strings.HasPrefix(key, topicKey(name, version, p.Topic)) && stored.topic == p.ID && stored.count != p.Count && stored.count*p.Count > 0 {
+			return 0, fmt.Errorf("topic %s had %d partitions and has %d: %w", p.Topic, stored.count, p.Count, projection.ErrPartitionsChanged)
+		}
+	}
+	return next, nil
 }
 
 // Advance moves the checkpoint when tx commits. It waits for a transaction that has moved it and is still open.
@@ -63,7 +73,7 @@ func (c *Checkpoints) Advance(
 	if stored.next != from {
 		return fmt.Errorf("advance checkpoint of %s from %d: %w: it is at %d", key, from, projection.ErrMoved, stored.next)
 	}
-	if err := c.rows.Put(ctx, tx, key, checkpoint{topic: p.ID, next: to}); err != nil {
+	if err := c.rows.Put(ctx, tx, key, checkpoint{topic: p.ID, next: to, count: max(p.Count, stored.count)}); err != nil {
 		return fmt.Errorf("advance checkpoint: %w", err)
 	}
 	return nil
@@ -74,5 +84,9 @@ func replaced(p projection.Partition, stored checkpoint) error {
 }
 
 func checkpointKey(name string, version int, p projection.Partition) string {
-	return fmt.Sprintf("%q/%d/%q/%d", name, version, p.Topic, p.Number)
+	return topicKey(name, version, p.Topic) + strconv.Itoa(int(p.Number))
+}
+
+func topicKey(name string, version int, topic string) string {
+	return fmt.Sprintf("%q/%d/%q/", name, version, topic)
 }

@@ -15,18 +15,19 @@ import (
 var _ projection.Checkpoints = (*DB)(nil)
 
 const (
-	nextSQL = `SELECT topic_id, next_offset FROM tenon.checkpoints WHERE projection = $1 AND version = $2 AND topic = $3 AND partition = $4`
+	nextSQL = `SELECT partition, topic_id, next_offset, coalesce(partitions, 0) FROM tenon.checkpoints
+WHERE projection = $1 AND version = $2 AND topic = $3`
 
 	// What is returned is the transaction's proof. The transaction does nothing but run statements from here on: see [idleSQL].
 	firstAdvanceSQL = `
-INSERT INTO tenon.checkpoints (projection, version, topic, partition, topic_id, next_offset) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO tenon.checkpoints (projection, version, topic, partition, topic_id, next_offset, partitions) VALUES ($1, $2, $3, $4, $5, $6, nullif($7::integer, 0))
 ON CONFLICT DO NOTHING
 RETURNING pg_current_xact_id()::text, now(), pg_postmaster_start_time(),
     set_config('idle_in_transaction_session_timeout', '5s', true), ` + patience
 
 	advanceSQL = `
-UPDATE tenon.checkpoints SET next_offset = $6, updated_at = now()
-WHERE projection = $1 AND version = $2 AND topic = $3 AND partition = $4 AND topic_id = $5 AND next_offset = $7
+UPDATE tenon.checkpoints SET next_offset = $6, updated_at = now(), partitions = coalesce(nullif($7::integer, 0), partitions)
+WHERE projection = $1 AND version = $2 AND topic = $3 AND partition = $4 AND topic_id = $5 AND next_offset = $8
 RETURNING pg_current_xact_id()::text, now(), pg_postmaster_start_time(),
     set_config('idle_in_transaction_session_timeout', '5s', true), ` + patience
 
@@ -37,17 +38,34 @@ RETURNING pg_current_xact_id()::text, now(), pg_postmaster_start_time(),
 
 // Next returns the offset at which a projection goes on with a partition.
 func (db *DB) Next(ctx context.Context, name string, version int, p projection.Partition) (int64, error) {
-	var id uuid.UUID
-	var next int64
-	err := db.pool.QueryRowContext(ctx, nextSQL, name, version, p.Topic, p.Number).Scan(&id, &next)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return projection.None, nil
-	case err != nil:
+	rows, err := db.pool.QueryContext(ctx, nextSQL, name, version, p.Topic)
+	if err != nil {
 		return projection.None, Wrap(ctx, err)
-	case id != p.ID:
-		return projection.None, fmt.Errorf("%w: %s had the id %s when projection %s v%d read it, now it has %s", projection.ErrTopicReplaced,
-			p.Topic, id, name, version, p.ID)
+	}
+	next, replaced, changed := projection.None, error(nil), error(nil)
+	err = each(rows, func() error {
+		var number, count int32
+		var id uuid.UUID
+		var at int64
+		err := rows.Scan(&number, &id, &at, &count)
+		switch {
+		case number == p.Number && id != p.ID:
+			replaced = fmt.Errorf("%w: %s had the id %s when projection %s v%d read it, now it has %s", projection.ErrTopicReplaced,
+				p.Topic, id, name, version, p.ID)
+		case number == p.Number:
+			next = at
+		}
+		if id == p.ID && count != p.Count && count > 0 && p.Count > 0 {
+			changed = fmt.Errorf("%w: %s had %d when projection %s v%d read it, now it has %d; build the read model anew from the log: "+
+				"`tenon projections rebuild %s`", projection.ErrPartitionsChanged, p.Topic, count, name, version, p.Count, name)
+		}
+		return err
+	})
+	if err != nil {
+		return projection.None, Wrap(ctx, err)
+	}
+	if err := errors.Join(replaced, changed); err != nil {
+		return projection.None, err
 	}
 	return next, nil
 }
@@ -58,7 +76,7 @@ func (db *DB) Advance(ctx context.Context, tx eventlog.Tx, name string, version 
 	if to < 0 || from >= to {
 		return fmt.Errorf("advance projection %s from %d to %d: want an offset further on", name, from, to)
 	}
-	query, args := firstAdvanceSQL, []any{name, version, p.Topic, p.Number, p.ID, to}
+	query, args := firstAdvanceSQL, []any{name, version, p.Topic, p.Number, p.ID, to, p.Count}
 	if from != projection.None {
 		query, args = advanceSQL, append(args, from)
 	}

@@ -39,6 +39,7 @@ func checkpointsChecks() []check[CheckpointsFixture] {
 		{"of rivals at a later checkpoint exactly one moves it", laterCheckpointRace},
 		{"names, versions and partitions have checkpoints of their own", independentCheckpoints},
 		{"another incarnation of the topic is noticed", replacedTopic},
+		{"another number of partitions is noticed", partitionsChanged},
 		{"what was applied is not fresh again", appliedOnce},
 	}
 }

@@ -67,6 +67,7 @@ type Partition struct {
 	Topic  string
 	ID     uuid.UUID // the broker's id of the topic: another one after it was deleted and made anew
 	Number int32
+	Count  int32 // how many partitions the topic had when this one was assigned; 0: not known
 }
 
 // LogTopic is the topic of partitions that stand for lanes of the log, which some sources read without a broker. A lane has events
@@ -98,13 +99,17 @@ var ErrTopicReplaced = errors.New("topic was deleted and made anew")
 // ErrElsewhere says that a version of a projection isn't fed from this source any more.
 var ErrElsewhere = errors.New("projection is fed from elsewhere")
 
+// ErrPartitionsChanged says that the topic had another number of partitions when the projection read it. An aggregate's later
+// events may now be on another partition than its earlier ones, and in which order they are applied isn't defined.
+var ErrPartitionsChanged = errors.New("the topic's number of partitions was changed")
+
 // None is the offset of a projection that hasn't read a partition yet.
 const None int64 = -1
 
 // Checkpoints stores, per projection, version and partition, the next offset to apply. Safe for concurrent use.
 type Checkpoints interface {
-	// Next returns the stored offset, or None. ErrTopicReplaced when it was stored for another incarnation of the
-	// topic.
+	// Next returns the stored offset, or None. ErrTopicReplaced when it was stored for another incarnation of the topic,
+	// ErrPartitionsChanged when one of the topic's offsets was stored with another number of partitions, both being known.
 	Next(ctx context.Context, name string, version int, p Partition) (int64, error)
 	// Advance moves the checkpoint within tx from (None for the first time) to; ErrMoved when it isn't at from.
 	Advance(ctx context.Context, tx eventlog.Tx, name string, version int, p Partition, from, to int64) error

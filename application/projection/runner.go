@@ -125,7 +125,8 @@ func (r *Runner) Run(ctx context.Context, src Source) error {
 }
 
 // Start returns the stored offset of a partition, or None. It waits while the database can't be asked. The error wraps
-// [ErrTopicReplaced] when the checkpoint belongs to an earlier incarnation of the topic.
+// [ErrTopicReplaced] when the checkpoint belongs to an earlier incarnation of the topic, [ErrPartitionsChanged] when that had
+// another number of partitions.
 func (r *Runner) Start(ctx context.Context, p Partition) (next int64, err error) {
 	err = r.try(ctx, p, 0, func() (err error) {
 		if next, err = r.next(ctx, p); err == nil {

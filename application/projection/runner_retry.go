@@ -45,7 +45,7 @@ func (r *Runner) try(ctx context.Context, p Partition, retries int, do func() er
 		err := do()
 		var attempt int
 		switch {
-		case err == nil || errors.Is(err, ErrMoved) || errors.Is(err, ErrTopicReplaced) || errors.Is(err, ErrElsewhere) || errors.Is(err, errReleased):
+		case err == nil || errors.Is(err, ErrMoved) || errors.Is(err, ErrTopicReplaced) || errors.Is(err, ErrPartitionsChanged) || errors.Is(err, ErrElsewhere) || errors.Is(err, errReleased):
 			return err
 		case ctx.Err() != nil:
 			return ctx.Err()
