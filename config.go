@@ -32,6 +32,7 @@ type Config struct {
 	CloudEvents     string        // TENON_RELAY_CLOUDEVENTS: ce_source; empty: no CloudEvents headers
 	RelayLinger     time.Duration // TENON_RELAY_LINGER: how long the watermill relay's producer gathers records for a request
 	Projections     string        // TENON_PROJECTIONS_SOURCE: kafka, log
+	ParkUnknown     bool          // TENON_PROJECTIONS_UNKNOWN: whether projections park events of types that nothing registers
 	ProjectionLanes int           // TENON_PROJECTIONS_LANES: by how many readers of the log a projection is fed
 	ReadWait        time.Duration // TENON_READ_WAIT: how long a read with a token waits, where it doesn't say
 	Roles           []Role        // TENON_ROLES

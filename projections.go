@@ -30,7 +30,7 @@ func (a *App) wireProjections(w *wired, b *application.Builder, cfg kafka.Config
 		}
 		runner, err := projection.NewRunner(projection.RunnerConfig{
 			Projection: p, Store: w.db, Checkpoints: checkpoints, Codec: codecFor(b, p), Parking: postgres.NewDeadLetters(w.db), Group: group, Logger: a.log,
-			Applied: w.models.Signal(p.Name),
+			Applied: w.models.Signal(p.Name), ParkUnknown: a.cfg.ParkUnknown, Known: b.Knows,
 		})
 		if err != nil {
 			return err

@@ -8,6 +8,12 @@ const (
 	sourceLog   = "log"
 )
 
+// What TENON_PROJECTIONS_UNKNOWN may be.
+const (
+	unknownPass = "pass"
+	unknownPark = "park"
+)
+
 func projectionSettings() []setting {
 	return []setting{
 		{
@@ -16,6 +22,13 @@ func projectionSettings() []setting {
 				oneOf(sourceKafka, sourceLog),
 			},
 			func(c *Config, v string) error { c.Projections = v; return nil },
+		},
+		{
+			Setting{
+				"TENON_PROJECTIONS_UNKNOWN", unknownPass, "what becomes of events of types that a projection doesn't handle and no context registers: pass: " +
+					"counted and passed by, as those that are registered; park: parked with their aggregate's later ones", false, oneOf(unknownPass, unknownPark),
+			},
+			func(c *Config, v string) error { c.ParkUnknown = v == unknownPark; return nil },
 		},
 		number("TENON_PROJECTIONS_LANES", "2", "readers of the log that feed a read model side by side, 1 to 64, when it begins at the log's beginning",
 			1, relaying.MaxLanes, func(c *Config, n int) { c.ProjectionLanes = n }),

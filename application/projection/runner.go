@@ -32,7 +32,8 @@ type RunnerConfig struct {
 
 	Applied *eventlog.Signal // raised after each batch, for queries of this process that wait for it; nil: none
 
-	ParkUnknown bool // whether events of types that the projection doesn't handle are parked; else they are counted and passed by
+	ParkUnknown bool                        // whether events of unknown types are parked; else all that the projection doesn't handle are counted and passed by
+	Known       func(eventType string) bool // which types are known, and passed by, though the projection doesn't handle them; nil: none
 }
 
 // Runner applies what a [Source] delivers to one projection: a batch's rows and the checkpoint commit in one transaction.

@@ -57,7 +57,7 @@ func (r *Runner) read(ctx context.Context, d Delivery, set *parkedSet) (item, er
 		return it, nil
 	}
 	if !slices.Contains(r.cfg.Projection.Types, d.Record.Type) {
-		if it.passed = !r.cfg.ParkUnknown; !it.passed {
+		if it.passed = !r.cfg.ParkUnknown || r.cfg.Known != nil && r.cfg.Known(d.Record.Type); !it.passed {
 			it.failure = &failure{reason: deadletter.Unknown, cause: fmt.Errorf("no handler for events of type %q", d.Record.Type), attempts: 1}
 		}
 		return it, nil

@@ -104,8 +104,10 @@ func TestParkedWhenApplyTakesTooLong(t *testing.T) {
 func TestParkedUnknownBySettingOnly(t *testing.T) {
 	t.Parallel()
 	for park, want := range map[bool][]string{false: nil, true: {"0 a unknown", "1 a behind"}} {
-		r := newRig(t, func(r *rig) { r.cfg.ParkUnknown = park })
-		r.handle(t, deliveryOf("a", 0, "other.event", "{}"), noteOf("a", 1, ""))
+		r := newRig(t, func(r *rig) {
+			r.cfg.ParkUnknown, r.cfg.Known = park, func(eventType string) bool { return eventType == "known.event" }
+		})
+		r.handle(t, deliveryOf("a", 0, "other.event", "{}"), noteOf("a", 1, ""), deliveryOf("b", 2, "known.event", "{}"), noteOf("b", 3, ""))
 		if diff := cmp.Diff(want, said(r.parked(t))); diff != "" {
 			t.Errorf("ParkUnknown %t (-want +got):\n%s", park, diff)
 		}
