@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
+	"github.com/tenon-go/tenon/adapters/embedded/kafkatest"
 	"github.com/tenon-go/tenon/adapters/kafka"
 	"github.com/tenon-go/tenon/application/applicationtest"
 	"github.com/tenon-go/tenon/application/eventlog"
@@ -26,23 +27,16 @@ const (
 	password = "open sesame"
 )
 
-// secureBroker is a broker that speaks only TLS and wants a user; the configuration is one that it accepts.
-func secureBroker(t testing.TB, mechanism kafka.Mechanism, opts ...kfake.Opt) kafka.Config {
+// secureBroker is a broker that speaks only TLS and wants a user; the configuration is one that it accepts. A limited user
+// may do nothing.
+func secureBroker(t testing.TB, mechanism kafka.Mechanism, limited bool) kafka.Config {
 	t.Helper()
-	authority := embeddedtest.NewAuthority(t)
-	opts = append(opts, kfake.NumBrokers(1), kfake.TLS(authority.Server), kfake.EnableSASL(), kfake.AllowAutoTopicCreation(),
-		kfake.Superuser("PLAIN", "root", "toor"))
-	if len(opts) == 5 {
-		opts = append(opts, kfake.Superuser(string(mechanism), user, password))
-	}
-	cluster, err := kfake.NewCluster(opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cluster.Close)
+	a := embeddedtest.NewAuthority(t)
+	broker := embeddedtest.SecureBroker(t, string(mechanism), kafkatest.Secure{
+		Cert: a.Cert, Key: a.Key, User: user, Password: password, Limited: limited,
+	})
 	return kafka.Config{
-		Brokers:  cluster.ListenAddrs(),
-		Security: kafka.Security{TLS: authority.Client, Mechanism: mechanism, User: user, Password: password},
+		Brokers: []string{broker}, Security: kafka.Security{TLS: a.Client, Mechanism: mechanism, User: user, Password: password},
 	}
 }
 
@@ -51,7 +45,7 @@ func TestEveryClientSignsIn(t *testing.T) {
 	for _, mechanism := range []kafka.Mechanism{kafka.Plain, kafka.ScramSHA256, kafka.ScramSHA512} {
 		t.Run(string(mechanism), func(t *testing.T) {
 			t.Parallel()
-			cfg := secureBroker(t, mechanism)
+			cfg := secureBroker(t, mechanism, false)
 			admin := must(kafka.NewAdmin(cfg))(t)
 			t.Cleanup(admin.Close)
 			if err := admin.EnsureTopics(t.Context(), kafka.TopicSpec{Name: topic, Partitions: partitions}); err != nil {
@@ -99,6 +93,11 @@ func (c *counting) Handle(_ context.Context, _ projection.Partition, _ int64, ba
 // refusing is a broker that knows no user. It says so as Apache Kafka does; kfake by itself closes the connection.
 func refusing(t testing.TB) kafka.Config {
 	t.Helper()
+	if kafkatest.Chosen() {
+		cfg := secureBroker(t, kafka.ScramSHA256, false)
+		cfg.Security.Password = "hunter2"
+		return cfg
+	}
 	authority := embeddedtest.NewAuthority(t)
 	cluster := must(kfake.NewCluster(kfake.NumBrokers(1), kfake.TLS(authority.Server), kfake.EnableSASL()))(t)
 	t.Cleanup(cluster.Close)
@@ -116,7 +115,7 @@ func refusing(t testing.TB) kafka.Config {
 
 func TestWhoIsNotAcceptedLearnsWhy(t *testing.T) {
 	t.Parallel()
-	good := secureBroker(t, kafka.ScramSHA512)
+	good := secureBroker(t, kafka.ScramSHA512, false)
 	for name, c := range map[string]struct {
 		change func(*kafka.Config)
 		want   string
@@ -184,7 +183,7 @@ func TestSourceThatIsNotAcceptedSaysSoOnce(t *testing.T) {
 
 func TestMissingRightsAreNamed(t *testing.T) {
 	t.Parallel()
-	cfg := secureBroker(t, kafka.Plain, kfake.EnableACLs(), kfake.User("PLAIN", user, password))
+	cfg := secureBroker(t, kafka.Plain, true)
 	admin := must(kafka.NewAdmin(cfg))(t)
 	t.Cleanup(admin.Close)
 	if err := admin.EnsureTopics(t.Context(), kafka.TopicSpec{Name: topic}); err == nil || !strings.Contains(err.Error(), "AUTHORIZATION_FAILED") {
@@ -196,7 +195,7 @@ func TestMissingRightsAreNamed(t *testing.T) {
 		t.Errorf("take a lane without the right to: %v, want what to allow", err)
 	}
 	root := cfg
-	root.Security.User, root.Security.Password = "root", "toor"
+	root.Security.User, root.Security.Password = kafkatest.Root, kafkatest.RootPassword
 	theirs := must(kafka.NewAdmin(root))(t)
 	t.Cleanup(theirs.Close)
 	if err := theirs.EnsureTopics(t.Context(), kafka.TopicSpec{Name: topic}); err != nil {

@@ -82,3 +82,12 @@ func certificate(t testing.TB, name string, parent *x509.Certificate, parentKey 
 	}
 	return made, key
 }
+
+func serverTLS(t testing.TB, cert, key string) *tls.Config {
+	t.Helper()
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+}

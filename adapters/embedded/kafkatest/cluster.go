@@ -29,7 +29,11 @@ func startCluster(ctx context.Context, in *install, opts Options) (*Cluster, err
 		if err != nil {
 			return nil, err
 		}
-		if err = c.launch(ctx, c.nodes...); err == nil {
+		err = c.launch(ctx, c.nodes...)
+		if err == nil && opts.Secure != nil {
+			err = opts.Secure.introduce(ctx, c.Brokers())
+		}
+		if err == nil {
 			return c, nil
 		}
 		err = errors.Join(err, c.end())
@@ -56,13 +60,16 @@ func newCluster(ctx context.Context, in *install, opts Options) (*Cluster, error
 		if err == nil {
 			next.control, err = freeport.Find(0)
 		}
+		if err == nil {
+			next.secure, err = freeport.Find(0)
+		}
 		if err != nil {
 			return nil, errors.Join(err, dir.Remove())
 		}
 		c.nodes = append(c.nodes, next)
 	}
 	for _, n := range c.nodes {
-		err = errors.Join(err, n.prepare(c.nodes, opts.Properties))
+		err = errors.Join(err, n.prepare(c.nodes, opts))
 	}
 	if err != nil {
 		return nil, errors.Join(err, dir.Remove())

@@ -36,6 +36,8 @@ type Options struct {
 	Brokers int
 	// Properties of the servers, over those of this package.
 	Properties map[string]string
+	// Secure, if not nil, gives the brokers a second address that wants users.
+	Secure *Secure
 }
 
 // Start starts a cluster of the test's own and returns when all its brokers serve. It ends with the test.

@@ -24,6 +24,7 @@ type node struct {
 	dir     string // holds data, configuration and log
 	port    int    // for clients
 	control int    // for controllers
+	secure  int    // for users, see Secure
 	flags   []string
 	process *child.Process // nil: not running
 }

@@ -36,9 +36,18 @@ func (in *install) format(ctx context.Context, to string) error {
 }
 
 // prepare makes the broker's directory.
-func (n *node) prepare(all []*node, more map[string]string) error {
+func (n *node) prepare(all []*node, opts Options) error {
 	if err := os.CopyFS(n.dir, os.DirFS(n.in.path("nodes", strconv.Itoa(int(n.id))))); err != nil {
 		return err
+	}
+	more := maps.Clone(opts.Properties)
+	if opts.Secure != nil {
+		base := n.properties(all)
+		maps.Copy(base, more)
+		if err := opts.Secure.properties(n, base); err != nil {
+			return err
+		}
+		more = base
 	}
 	return n.write(all, more)
 }
