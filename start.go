@@ -90,8 +90,10 @@ func (a *App) prepareKafka(ctx context.Context, w *wired) error {
 	waiting, cancel := a.cfg.untilStarted(ctx)
 	defer cancel()
 	for said := false; ; said = true {
-		err := w.admin.EnsureTopics(waiting, a.topicSpecs(w.topics)...)
+		specs := a.topicSpecs(w.topics)
+		err := w.admin.EnsureTopics(waiting, specs...)
 		if err == nil {
+			a.examineTopics(waiting, w.admin, specs)
 			return nil
 		}
 		if errors.Is(err, kafka.ErrAccess) {
@@ -105,6 +107,17 @@ func (a *App) prepareKafka(ctx context.Context, w *wired) error {
 			return fmt.Errorf("Kafka (TENON_KAFKA_BROKERS): %w", errors.Join(context.Cause(waiting), err))
 		case <-time.After(500 * time.Millisecond):
 		}
+	}
+}
+
+// examineTopics names what is wrong with topics, which is for a person to change, or not.
+func (a *App) examineTopics(ctx context.Context, admin *kafka.Admin, specs []kafka.TopicSpec) {
+	problems, err := admin.Examine(ctx, specs...)
+	if err != nil {
+		a.log.Info("topics couldn't be examined", "error", err)
+	}
+	for _, problem := range problems {
+		a.log.Warn("kafka " + problem)
 	}
 }
 

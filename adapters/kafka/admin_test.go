@@ -10,6 +10,7 @@ import (
 
 	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
 	"github.com/tenon-go/tenon/adapters/kafka"
+	"github.com/tenon-go/tenon/application/applicationtest"
 	"github.com/tenon-go/tenon/application/eventlog"
 )
 
@@ -126,5 +127,29 @@ func TestAdminCheck(t *testing.T) {
 	admin.Close()
 	if admin.Check(t.Context()) == nil {
 		t.Error("check after Close succeeded")
+	}
+}
+
+func TestAdminExaminesTopics(t *testing.T) {
+	t.Parallel()
+	admin := newAdmin(t, embeddedtest.Broker(t))
+	spec := kafka.TopicSpec{Name: topic, Partitions: 3, Configs: map[string]string{"cleanup.policy": "compact", "max.message.bytes": "5000"}}
+	if err := admin.EnsureTopics(t.Context(), spec); err != nil {
+		t.Fatal(err)
+	}
+	spec.Partitions = 6
+	var problems []string
+	applicationtest.Eventually(t, func() (err error) { // the broker learns of a new topic after a moment
+		problems, err = admin.Examine(t.Context(), spec)
+		return err
+	})
+	text := strings.Join(problems, "\n")
+	for _, want := range []string{"has 3 partitions and not 6", "is compacted", "takes records of up to 5000 bytes"} {
+		if !strings.Contains(text, "topic "+topic+" "+want) {
+			t.Errorf("problems %q don't mention %q", problems, want)
+		}
+	}
+	if len(problems) != 3 {
+		t.Errorf("problems %q, want 3", problems)
 	}
 }

@@ -13,6 +13,9 @@ import (
 // errCursorTopic says that the cursor topic can't hold progress: waiting doesn't mend it.
 var errCursorTopic = errors.New("the topic of the relay's progress is unfit")
 
+// leastCursorBytes is room for a lane's progress with a window of very many open transactions, and for what is parked in one batch.
+const leastCursorBytes = 64 << 10
+
 // checkCursors makes the cursor topic if it isn't there and refuses one that could lose progress. Once per process.
 func (l *Lanes) checkCursors(ctx context.Context) error {
 	l.mu.Lock()
@@ -27,6 +30,18 @@ func (l *Lanes) checkCursors(ctx context.Context) error {
 	}
 	if err := l.admin.checkCursorTopic(ctx, spec.Name); err != nil {
 		return err
+	}
+	f, err := l.admin.facts(ctx, spec.Name)
+	if err != nil {
+		return err
+	}
+	if f.maxBytes > 0 && f.maxBytes < leastCursorBytes {
+		return fmt.Errorf("%w: %s takes records of up to %d bytes (max.message.bytes), want %d: raise it, or name another topic",
+			errCursorTopic, spec.Name, f.maxBytes, leastCursorBytes)
+	}
+	spec.Partitions = 0 // there may be more, which is no harm
+	for _, problem := range f.problems(spec) {
+		l.cfg.Logger.Warn("kafka " + problem)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

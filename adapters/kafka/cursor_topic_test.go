@@ -52,6 +52,12 @@ func TestWrongCursorTopicIsRefused(t *testing.T) {
 			kafka.TopicSpec{Partitions: relaying.MaxLanes, Configs: map[string]string{"cleanup.policy": "compact,delete"}},
 			[]string{cursorTopic, `cleanup.policy "compact,delete"`, `want "compact"`},
 		},
+		"records": {
+			kafka.TopicSpec{
+				Partitions: relaying.MaxLanes, Configs: map[string]string{"cleanup.policy": "compact", "max.message.bytes": "5000"},
+			},
+			[]string{cursorTopic, "records of up to 5000 bytes", "want 65536"},
+		},
 		"partitions": {
 			kafka.TopicSpec{Partitions: 10, Configs: map[string]string{"cleanup.policy": "compact"}},
 			[]string{cursorTopic, "has 10 partitions, want 64"},
