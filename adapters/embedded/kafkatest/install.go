@@ -17,26 +17,33 @@ import (
 )
 
 //go:embed testdata/pom.xml
-var pom []byte
+var brokerPOM []byte
 
 // install is a Kafka in the cache. What is there is complete: each part is made under another name and renamed.
 type install struct {
 	java      string
 	dir       string
+	pom       []byte // what is fetched
 	classPath string
 	archive   string // of loaded classes: with it a broker starts in half the time
 }
 
-// installIn returns the Kafka in a directory of cache, and makes what is missing. Others that want the same wait.
+// installIn returns the Kafka in a directory of cache, and makes what is missing.
 func installIn(ctx context.Context, cache string) (*install, error) {
+	return installFrom(ctx, cache, "kafka", brokerPOM, (*install).completeBroker)
+}
+
+// installFrom returns what pom names in a directory of cache that its name begins, and completes it. Others that want the same wait.
+func installFrom(ctx context.Context, cache, name string, pom []byte, complete func(*install, context.Context) error) (*install, error) {
 	java, err := findJava()
 	if err != nil {
 		return nil, err
 	}
-	in := &install{java: java, dir: filepath.Join(cache, fmt.Sprintf("kafka-%x", sha256.Sum256(pom))[:18])}
+	sum := sha256.Sum256(pom)
+	in := &install{java: java, pom: pom, dir: filepath.Join(cache, fmt.Sprintf("%s-%x", name, sum[:6]))}
 	lock, err := rundir.WaitLock(ctx, in.dir)
 	if err == nil {
-		err = errors.Join(in.complete(ctx), lock.Unlock())
+		err = errors.Join(complete(in, ctx), lock.Unlock())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("install Kafka for tests in %s: %w", in.dir, err)
@@ -44,7 +51,8 @@ func installIn(ctx context.Context, cache string) (*install, error) {
 	return in, nil
 }
 
-func (in *install) complete(ctx context.Context) error {
+// completeLib fetches the jars.
+func (in *install) completeLib(ctx context.Context) error {
 	if err := build(in.path("lib"), func(part string) error { return in.fetch(ctx, part) }); err != nil {
 		return err
 	}
@@ -53,6 +61,14 @@ func (in *install) complete(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("no jars in %s: remove the directory", in.path("lib")), err)
 	}
 	in.classPath = strings.Join(jars, string(filepath.ListSeparator))
+	return nil
+}
+
+// completeBroker makes all that a broker needs.
+func (in *install) completeBroker(ctx context.Context) error {
+	if err := in.completeLib(ctx); err != nil {
+		return err
+	}
 	if err := build(in.path("nodes"), func(part string) error { return in.format(ctx, part) }); err != nil {
 		return err
 	}
@@ -91,7 +107,7 @@ func (in *install) fetch(ctx context.Context, to string) error {
 		return err
 	}
 	file := in.path("pom.xml")
-	if err := os.WriteFile(file, pom, 0o644); err != nil {
+	if err := os.WriteFile(file, in.pom, 0o644); err != nil {
 		return err
 	}
 	return in.run(ctx, "fetch", maven, "--batch-mode", "--quiet", "--file", file, "dependency:copy-dependencies",

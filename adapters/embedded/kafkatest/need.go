@@ -26,6 +26,12 @@ func need(t testing.TB) *install {
 		t.Skipf("it needs Apache Kafka: make test-kafka runs it (%s=real)", ChoiceEnv)
 	}
 	in, err := shared.installed()
+	return usable(t, in, err)
+}
+
+// usable returns what was installed, or says why it wasn't.
+func usable(t testing.TB, in *install, err error) *install {
+	t.Helper()
 	if err == nil {
 		return in
 	}

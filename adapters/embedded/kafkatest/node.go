@@ -66,18 +66,25 @@ func (n *node) end(sig syscall.Signal) error {
 	if n.process == nil {
 		return nil
 	}
-	if err := n.process.Signal(sig); err != nil {
+	if err := endProcess(n.process, sig); err != nil {
+		return err
+	}
+	n.process = nil
+	return nil
+}
+
+func endProcess(p *child.Process, sig syscall.Signal) error {
+	if err := p.Signal(sig); err != nil {
 		return err
 	}
 	select {
-	case <-n.process.Done():
+	case <-p.Done():
 	case <-time.After(stopTimeout):
-		if err := n.process.Signal(syscall.SIGKILL); err != nil {
+		if err := p.Signal(syscall.SIGKILL); err != nil {
 			return err
 		}
-		<-n.process.Done()
+		<-p.Done()
 	}
-	n.process = nil
 	return nil
 }
 
