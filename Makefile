@@ -31,7 +31,7 @@ POSTGRES = $(firstword $(shell command -v initdb) $(wildcard $(addsuffix /initdb
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	  /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # The built binary and not `go run`: SIGTERM must reach the server itself, and
 # its exit status must come back.
@@ -67,6 +67,22 @@ test-kafka: postgres-check ## Run the tests that talk to Kafka against Apache Ka
 	  fi; \
 	done; \
 	TENON_TEST_KAFKA=real $(GO) test -race -count=1 -p 1 -parallel 2 -timeout $(TEST_TIMEOUT) $(KAFKA_PACKAGES)
+
+# Its tests alone, one package at a time: a worker of Kafka Connect, brokers and PostgreSQL run beside each other.
+DEBEZIUM_PACKAGES := ./adapters/embedded/kafkatest ./adapters/debezium ./cmd/tenon
+DEBEZIUM_TESTS    := Debezium|Connect|CloudEventsHeaders|DistributedWorker|SlotMovesOn
+
+.PHONY: test-debezium
+test-debezium: postgres-check ## Run the tests with Debezium in Kafka Connect and Apache Kafka (needs Java 17 and Maven)
+	@for program in java mvn; do \
+	  if ! command -v $$program >/dev/null; then \
+	    echo "test-debezium: $$program is missing; on Debian: apt-get install default-jre-headless maven" >&2; \
+	    if [[ -n "$${CI:-}" ]]; then exit 1; fi; \
+	    echo "test-debezium: skipped" >&2; exit 0; \
+	  fi; \
+	done; \
+	TENON_TEST_KAFKA=real TENON_TEST_DEBEZIUM=real $(GO) test -race -count=1 -p 1 -parallel 2 -timeout $(TEST_TIMEOUT) \
+	  -run '$(DEBEZIUM_TESTS)' $(DEBEZIUM_PACKAGES)
 
 # BROKER=kafka starts an Apache Kafka (Java 17, Maven) instead of kfake; BROKERS names one that runs already.
 .PHONY: bench

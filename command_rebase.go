@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -130,6 +131,11 @@ func runningServers(cfg Config) (*servers, error) {
 
 func (c *commandLine) rebase(ctx context.Context, db *postgres.DB, target *kafka.Lanes, f rebaseFlags) error {
 	desk, log := postgres.NewRelayDesk(db), postgres.NewLaneLog(db)
+	if f.yes {
+		if err := c.makeLanes(ctx, db, f.by); err != nil {
+			return err
+		}
+	}
 	r, layout, err := newRebase(ctx, db, target, f.by)
 	if err != nil {
 		return err
@@ -158,6 +164,26 @@ func (c *commandLine) rebase(ctx context.Context, db *postgres.DB, target *kafka
 	}
 	_, err = fmt.Fprintf(c.io.Out, "rebase %d is done and recorded in tenon.relay_rebases\n", id)
 	return err
+}
+
+// makeLanes divides a log into lanes that no relay of lanes has run on, if a connector has sent its events.
+func (c *commandLine) makeLanes(ctx context.Context, db *postgres.DB, by string) error {
+	status, err := postgres.NewRelayDesk(db).Status(ctx)
+	if err != nil || status.Layout.Epoch > 0 {
+		return err
+	}
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	if known, err := postgres.NewCapture(db, cfg.DebeziumSlot).Known(ctx); err != nil || !known {
+		return err
+	}
+	members := postgres.NewRelayMembers(db)
+	if _, err := members.Beat(ctx, by, cfg.RelayLanes, time.Second); err != nil {
+		return err
+	}
+	return members.Leave(ctx, by)
 }
 
 // newRebase returns a rebase of the layout in force.

@@ -3,6 +3,7 @@ package tenon
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -30,6 +31,9 @@ func (c *commandLine) relayStatus() *cobra.Command {
 					return err
 				}
 				s, err := relayStatusOf(ctx, db, cfg.Relay)
+				if err == nil && cfg.Relay == relayNone {
+					s.Slot, err = slotOf(ctx, postgres.NewCapture(db, cfg.DebeziumSlot))
+				}
 				if err != nil {
 					return err
 				}
@@ -55,6 +59,8 @@ type printedRelay struct {
 	ChangeHeld  int           `json:"changeHeld,omitempty"` // lanes that have stopped for it
 	ChangeEnded int           `json:"changeEnded,omitempty"`
 	Lanes       []printedLane `json:"lanes"` // with watermill one, if it ever ran
+
+	Slot *printedCapture `json:"replicationSlot,omitempty"` // with none, if there is one
 }
 
 // printedLane is a lane as --json prints it.
@@ -97,6 +103,15 @@ func relayStatusOf(ctx context.Context, db *postgres.DB, setting string) (printe
 	return p, nil
 }
 
+// slotOf returns the status of the slot, nil if there is none.
+func slotOf(ctx context.Context, capture *postgres.Capture) (*printedCapture, error) {
+	s, err := capture.Status(ctx)
+	if errors.Is(err, postgres.ErrNoCapture) {
+		return nil, nil
+	}
+	return shownCapture(&s), err
+}
+
 func timeOrNil(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -112,18 +127,39 @@ func shownTime(t *time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
 
+// printNone says what forwards the log in the relay's place.
+func (p *printedRelay) printNone(out io.Writer) {
+	if p.Slot == nil {
+		fmt.Fprintln(out, "TENON_RELAY=none: no relay runs here and there is no replication slot: something else must forward the log")
+		return
+	}
+	fmt.Fprint(out, "TENON_RELAY=none: no relay runs here. ")
+	p.Slot.describe(out)
+	if p.Slot.Unsent > 0 {
+		fmt.Fprintf(out, "%s events from before it were never sent: let a relay run until `tenon debezium status` shows none\n",
+			shownCount(p.Slot.Unsent, p.Slot.Unsent == postgres.MostUnsent))
+	}
+}
+
 func (p *printedRelay) print(out io.Writer) error {
+	if p.Relay == relayNone {
+		p.printNone(out)
+	}
 	switch {
 	case p.Relay == "watermill" && len(p.Lanes) == 0:
 		fmt.Fprintln(out, "TENON_RELAY=watermill: it has sent nothing yet and has no place in tenon.cursors")
 	case p.Relay == "watermill":
 		fmt.Fprintln(out, `TENON_RELAY=watermill: one relay without lanes; its place is the row "relay" of tenon.cursors`)
+	case len(p.Lanes) == 0 && p.Relay == relayNone:
 	case len(p.Lanes) == 0:
 		fmt.Fprintln(out, "no relay of lanes has run on this database yet: the first one makes the lanes (TENON_RELAY=exactly-once, role relay)")
 	case p.ChangingTo != 0:
 		fmt.Fprintf(out, "%d lanes of layout %d, %d nodes; changing to %d lanes: %d have stopped, %d have ended\n",
 			len(p.Lanes), p.Epoch, p.Nodes, p.ChangingTo, p.ChangeHeld, p.ChangeEnded)
 	default:
+		if p.Relay == relayNone {
+			fmt.Fprintln(out, "where the relay was when it stopped:")
+		}
 		fmt.Fprintf(out, "%d lanes of layout %d, %d nodes\n", len(p.Lanes), p.Epoch, p.Nodes)
 	}
 	if len(p.Lanes) == 0 {

@@ -19,7 +19,7 @@ func execute(t testing.TB, environ []string, args ...string) (status int, out, e
 
 func TestHelpNamesEveryCommand(t *testing.T) {
 	status, out, _ := execute(t, nil, "--help")
-	for _, want := range []string{"serve", "migrate", "events", "relay", "deadletters", "log", "config", "version"} {
+	for _, want := range []string{"serve", "migrate", "events", "relay", "debezium", "deadletters", "log", "config", "version"} {
 		if !strings.Contains(out, "\n  "+want) {
 			t.Errorf("help doesn't name %s", want)
 		}

@@ -27,6 +27,7 @@ type Config struct {
 	Partitions      int           // TENON_TOPIC_PARTITIONS of topics that don't exist yet
 	Replication     int           // TENON_TOPIC_REPLICATION of topics that don't exist yet; 0: the broker's default
 	Relay           string        // TENON_RELAY: exactly-once, watermill, none
+	DebeziumSlot    string        // TENON_DEBEZIUM_SLOT that a connector reads with TENON_RELAY=none
 	RelayLanes      int           // TENON_RELAY_LANES that a new log is divided into
 	RelayLease      time.Duration // TENON_RELAY_LEASE: how long a relay that died keeps its lanes
 	CloudEvents     string        // TENON_RELAY_CLOUDEVENTS: ce_source; empty: no CloudEvents headers

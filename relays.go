@@ -12,7 +12,7 @@ import (
 	"github.com/tenon-go/tenon/application/eventlog"
 )
 
-// wireRelay makes the relay that the configuration asks for, if any.
+// wireRelay makes the relay that the configuration asks for, or what watches the one in its place.
 func (a *App) wireRelay(w *wired, cfg kafka.Config) error {
 	switch a.cfg.Relay {
 	case relayExactlyOnce:
@@ -20,6 +20,9 @@ func (a *App) wireRelay(w *wired, cfg kafka.Config) error {
 	case relayWatermill:
 		return a.wireWatermill(w, cfg)
 	}
+	watch := newCaptureWatch(postgres.NewCapture(w.db, a.cfg.DebeziumSlot), a.log)
+	w.metrics.MustRegister(watch.metrics()...)
+	w.relay = newLoop("relay", watch.run, watch.health)
 	return nil
 }
 

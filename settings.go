@@ -110,10 +110,14 @@ func kernelSettings() []setting {
 		{
 			Setting{
 				"TENON_RELAY", relayExactlyOnce,
-				"exactly-once; watermill: Watermill's forwarder, at least once; none: something else forwards the log", false,
+				"exactly-once; watermill: Watermill's forwarder, at least once; none: something else forwards the log, such as Debezium", false,
 				oneOf(relayExactlyOnce, relayWatermill, relayNone),
 			},
 			func(c *Config, v string) error { c.Relay = v; return nil },
+		},
+		{
+			Setting{"TENON_DEBEZIUM_SLOT", "tenon_outbox", "replication slot of the connector that reads the log with TENON_RELAY=none", false, checkSlot},
+			func(c *Config, v string) error { c.DebeziumSlot = v; return nil },
 		},
 		number("TENON_RELAY_LANES", "1", "lanes that a new log is divided into, 1 to 64; `tenon relay lanes` changes them later", 1, relaying.MaxLanes,
 			func(c *Config, n int) { c.RelayLanes = n }),

@@ -132,7 +132,7 @@ func (a *App) newServer(w *wired) (*httpport.Server, error) {
 	if a.needKafka() {
 		checks = append(checks, httpport.Check{Name: "kafka", Run: func(ctx context.Context) error { return w.admin.Check(ctx) }})
 	}
-	if a.has(RoleRelay) && a.cfg.Relay != relayNone {
+	if a.has(RoleRelay) {
 		checks = append(checks, httpport.Check{Name: "relay", Run: func(context.Context) error { return w.relay.check() }})
 	}
 	if a.has(RoleProjections) {
