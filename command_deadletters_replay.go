@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"github.com/tenon-go/tenon/adapters/postgres"
-	"github.com/tenon-go/tenon/application"
 	"github.com/tenon-go/tenon/application/deadletter"
 	"github.com/tenon-go/tenon/application/projection"
 )
@@ -100,12 +98,12 @@ func (c *commandLine) replayers(db *postgres.DB) (map[string]*projection.Replaye
 	if err != nil {
 		return nil, nil, err
 	}
-	w := &wired{db: db, gate: newGate(), metrics: prometheus.NewRegistry()}
+	w := newWired(db)
 	if w.server, err = a.newServer(w); err != nil { // for the contexts to wire their routes onto; it never listens
 		return nil, nil, err
 	}
 	w.closers = append(w.closers, w.server.Close)
-	b := application.NewBuilder(application.Config{Store: db, Logger: a.log})
+	b := w.newBuilder(a.log)
 	declared, err := a.wireContexts(b, w, w.server.API())
 	if err == nil {
 		_, err = b.Build()

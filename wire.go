@@ -45,7 +45,7 @@ func (w *wired) close() error {
 
 // wire builds the graph: server, contexts, mediator, then what talks to Kafka.
 func (a *App) wire(db *postgres.DB, brokers []string) (_ *wired, err error) {
-	w := &wired{db: db, gate: newGate(), models: reading.NewModels(db), metrics: prometheus.NewRegistry()}
+	w := newWired(db)
 	w.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	defer func() {
 		if err != nil {
@@ -66,7 +66,7 @@ func (a *App) wire(db *postgres.DB, brokers []string) (_ *wired, err error) {
 		api = spare.API()
 	}
 	api.UseMiddleware(w.gate.middleware(api))
-	b := application.NewBuilder(application.Config{Store: db, Models: w.models, Logger: a.log})
+	b := w.newBuilder(a.log)
 	b.Use(application.Validation)
 	declared, err := a.wireContexts(b, w, api)
 	if err != nil {
@@ -90,6 +90,15 @@ func (a *App) wire(db *postgres.DB, brokers []string) (_ *wired, err error) {
 		return w, a.wireProjections(w, b, cfg, declared.projections)
 	}
 	return w, nil
+}
+
+func newWired(db *postgres.DB) *wired {
+	return &wired{db: db, gate: newGate(), models: reading.NewModels(db), metrics: prometheus.NewRegistry()}
+}
+
+// newBuilder returns what the contexts build their parts with.
+func (w *wired) newBuilder(log *slog.Logger) *application.Builder {
+	return application.NewBuilder(application.Config{Store: w.db, Models: w.models, Logger: log})
 }
 
 // declared is what the contexts ask for that runs in the background.
