@@ -40,15 +40,15 @@ func (a *Admin) Examine(ctx context.Context, specs ...TopicSpec) (problems []str
 	return problems, nil
 }
 
-func (a *Admin) facts(ctx context.Context, topic string) (topicFacts, error) {
+func (a *Admin) facts(ctx context.Context, topic string) (*topicFacts, error) {
 	meta, err := kadm.NewClient(a.cl).Metadata(ctx, topic)
 	if err == nil {
 		err = meta.Topics[topic].Err
 	}
 	if err != nil {
-		return topicFacts{}, fmt.Errorf("look at topic %s: %w", topic, err)
+		return nil, fmt.Errorf("look at topic %s: %w", topic, err)
 	}
-	f := topicFacts{name: topic, partitions: len(meta.Topics[topic].Partitions), brokers: len(meta.Brokers)}
+	f := &topicFacts{name: topic, partitions: len(meta.Topics[topic].Partitions), brokers: len(meta.Brokers)}
 	for _, p := range meta.Topics[topic].Partitions {
 		if n := len(p.Replicas); f.replicas == 0 || n < f.replicas {
 			f.replicas = n
@@ -56,7 +56,7 @@ func (a *Admin) facts(ctx context.Context, topic string) (topicFacts, error) {
 	}
 	described, err := kadm.NewClient(a.cl).DescribeTopicConfigs(ctx, topic)
 	if err != nil {
-		return topicFacts{}, fmt.Errorf("read the configs of topic %s: %w", topic, err)
+		return nil, fmt.Errorf("read the configs of topic %s: %w", topic, err)
 	}
 	for _, resource := range described { // none of them where it isn't allowed
 		for _, c := range resource.Configs {
@@ -67,7 +67,7 @@ func (a *Admin) facts(ctx context.Context, topic string) (topicFacts, error) {
 }
 
 func (f *topicFacts) set(config, value string) {
-	number, _ := strconv.Atoi(value) //nolint:errcheck // not told
+	number, _ := strconv.Atoi(value) // 0 where it is none
 	switch config {
 	case "min.insync.replicas":
 		f.insync = number
@@ -79,7 +79,7 @@ func (f *topicFacts) set(config, value string) {
 }
 
 // problems returns what may be said of topics of any kind.
-func (f topicFacts) problems(spec TopicSpec) (all []string) {
+func (f *topicFacts) problems(spec TopicSpec) (all []string) {
 	say := func(is bool, format string, args ...any) {
 		if is {
 			all = append(all, "topic "+f.name+" "+fmt.Sprintf(format, args...))

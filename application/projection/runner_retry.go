@@ -36,6 +36,12 @@ type spentError struct{ cause error }
 func (e *spentError) Error() string { return e.cause.Error() }
 func (e *spentError) Unwrap() error { return e.cause }
 
+// isFinal tells errors that no further attempt changes: the partition is somebody else's, or its topic is another.
+func isFinal(err error) bool {
+	return errors.Is(err, ErrMoved) || errors.Is(err, ErrTopicReplaced) || errors.Is(err, ErrPartitionsChanged) ||
+		errors.Is(err, ErrElsewhere) || errors.Is(err, errReleased)
+}
+
 // try runs do until it succeeds, the context ends, the partition turns out to be somebody else's, or an error that is no
 // outage has come back after so many more attempts: *spentError. Retries start anew after an outage, which may have been what
 // the earlier errors were about.
@@ -45,7 +51,7 @@ func (r *Runner) try(ctx context.Context, p Partition, retries int, do func() er
 		err := do()
 		var attempt int
 		switch {
-		case err == nil || errors.Is(err, ErrMoved) || errors.Is(err, ErrTopicReplaced) || errors.Is(err, ErrPartitionsChanged) || errors.Is(err, ErrElsewhere) || errors.Is(err, errReleased):
+		case err == nil || isFinal(err):
 			return err
 		case ctx.Err() != nil:
 			return ctx.Err()

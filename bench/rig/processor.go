@@ -3,6 +3,7 @@ package rig
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -54,7 +55,7 @@ func (r *Rig) serverTime() (time.Duration, error) {
 		return 0, err
 	}
 	var sum time.Duration
-	for _, pid := range strings.Fields(string(children)) {
+	for pid := range strings.FieldsSeq(string(children)) {
 		sum += ranFor(pid)
 	}
 	return sum, nil
@@ -62,7 +63,7 @@ func (r *Rig) serverTime() (time.Duration, error) {
 
 // ranFor returns zero for a process that has ended.
 func ranFor(pid string) time.Duration {
-	raw, err := os.ReadFile("/proc/" + pid + "/schedstat")
+	raw, err := fs.ReadFile(os.DirFS("/proc"), pid+"/schedstat")
 	if err != nil {
 		return 0
 	}
