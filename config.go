@@ -34,6 +34,8 @@ type Config struct {
 	RelayLinger     time.Duration // TENON_RELAY_LINGER: how long the watermill relay's producer gathers records for a request
 	Projections     string        // TENON_PROJECTIONS_SOURCE: kafka, log
 	ParkUnknown     bool          // TENON_PROJECTIONS_UNKNOWN: whether projections park events of types that nothing registers
+	InboxKeep       time.Duration // TENON_INBOX_KEEP: how long ids are remembered against repeats; 0: for ever
+	AppliedKeep     time.Duration // TENON_APPLIED_KEEP: how long an aggregate's version is remembered against repeats; 0: for ever
 	ProjectionLanes int           // TENON_PROJECTIONS_LANES: by how many readers of the log a projection is fed
 	ReadWait        time.Duration // TENON_READ_WAIT: how long a read with a token waits, where it doesn't say
 	Roles           []Role        // TENON_ROLES

@@ -1,7 +1,6 @@
 package tenon
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -38,10 +37,6 @@ func (h handlers) check() error {
 }
 
 const (
-	// inboxKeep is how long a handled message is remembered: longer than topics usually keep their records.
-	inboxKeep  = 14 * 24 * time.Hour
-	pruneEvery = 10 * time.Minute
-
 	// subscriptionDeadline is longer than any handler that ends with its context takes. The server ends a session that is
 	// idle in a transaction for a minute, so that one that doesn't holds nothing for longer.
 	subscriptionDeadline = 24 * time.Hour
@@ -66,7 +61,7 @@ func (a *App) wireConsumed(w *wired, c codec.Codec, cfg kafka.Config, all []cons
 		w.topics = append(w.topics, h.Topic)
 	}
 	if len(all) > 0 {
-		w.handlers = append(w.handlers, newLoop("pruning of the inbox", a.pruneInbox(inbox), func() error { return nil }))
+		w.handlers = append(w.handlers, a.pruning("the inbox of handlers", a.cfg.InboxKeep, inbox.Prune))
 	}
 	return nil
 }
@@ -101,24 +96,4 @@ func (a *App) wireHandler(w *wired, c codec.Codec, h consumer.Handler, source co
 	w.metrics.MustRegister(handlerMetrics(h.Name, router)...)
 	w.handlers = append(w.handlers, newLoop("handler "+h.Name, router.Run, router.Health))
 	return nil
-}
-
-// pruneInbox returns a loop that forgets messages that were handled long ago. What it can't delete now it deletes later.
-func (a *App) pruneInbox(inbox *postgres.ConsumerInbox) func(context.Context) error {
-	return func(ctx context.Context) error {
-		tick := time.NewTicker(pruneEvery)
-		defer tick.Stop()
-		for {
-			if n, err := inbox.Prune(ctx, inboxKeep); err != nil && ctx.Err() == nil {
-				a.log.Warn("can't prune the inbox of handlers", "error", err)
-			} else if n > 0 {
-				a.log.Debug("pruned the inbox of handlers", "messages", n)
-			}
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-tick.C:
-			}
-		}
-	}
 }

@@ -21,6 +21,8 @@ func (a *App) wireProjections(w *wired, b *application.Builder, cfg kafka.Config
 		wake = postgres.NewWake(w.db)
 		w.projections = append(w.projections, newLoop("wake-ups of projections", wake.Run, func() error { return nil })) // they poll, too
 	}
+	w.projections = append(w.projections, a.pruning("ids that projections remember", a.cfg.InboxKeep, w.db.PruneSeen),
+		a.pruning("versions that projections remember", a.cfg.AppliedKeep, w.db.PruneApplied))
 	for _, p := range all {
 		// A version is a group of its own: it reads everything again.
 		group := fmt.Sprintf("tenon.%s.v%d", p.Name, p.Version)

@@ -1,6 +1,10 @@
 package tenon
 
-import "github.com/tenon-go/tenon/application/relaying"
+import (
+	"time"
+
+	"github.com/tenon-go/tenon/application/relaying"
+)
 
 // What TENON_PROJECTIONS_SOURCE may be.
 const (
@@ -30,6 +34,10 @@ func projectionSettings() []setting {
 			},
 			func(c *Config, v string) error { c.ParkUnknown = v == unknownPark; return nil },
 		},
+		duration("TENON_INBOX_KEEP", "336h", "how long ids of messages are remembered, so that one that comes again has no second effect; 0: for ever",
+			func(c *Config, d time.Duration) { c.InboxKeep = d }),
+		duration("TENON_APPLIED_KEEP", "0", "how long projections remember the last version of an aggregate of which nothing comes any more, for the same and "+
+			"for reads with Tenon-Token; 0: for ever", func(c *Config, d time.Duration) { c.AppliedKeep = d }),
 		number("TENON_PROJECTIONS_LANES", "2", "readers of the log that feed a read model side by side, 1 to 64, when it begins at the log's beginning",
 			1, relaying.MaxLanes, func(c *Config, n int) { c.ProjectionLanes = n }),
 	}

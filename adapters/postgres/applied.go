@@ -26,7 +26,7 @@ before AS (
 moved AS (
     INSERT INTO tenon.applied AS a (projection, version, aggregate_type, aggregate_id, last_version)
     SELECT $1, $2, aggregate_type, aggregate_id, last_version FROM batch ORDER BY aggregate_type, aggregate_id
-    ON CONFLICT ON CONSTRAINT applied_pkey DO UPDATE SET last_version = excluded.last_version
+    ON CONFLICT ON CONSTRAINT applied_pkey DO UPDATE SET last_version = excluded.last_version, applied_on = current_date
         WHERE a.last_version < excluded.last_version
 )
 SELECT aggregate_type, aggregate_id, last_version FROM before`

@@ -59,25 +59,10 @@ func (i *ConsumerInbox) Once(
 	return true, nil
 }
 
-// pruneBatch bounds what one statement deletes.
-const pruneBatch = 5000
-
 // Prune forgets messages that were handled longer ago than keep, which must be longer than a broker may deliver them again. It
 // returns how many.
 func (i *ConsumerInbox) Prune(ctx context.Context, keep time.Duration) (int64, error) {
-	var all int64
-	for {
-		result, err := i.db.pool.ExecContext(ctx, `DELETE FROM tenon.consumer_inbox WHERE ctid = ANY (ARRAY(
-			SELECT ctid FROM tenon.consumer_inbox WHERE handled_at < now() - make_interval(secs => $1) ORDER BY handled_at LIMIT $2))`,
-			keep.Seconds(), pruneBatch)
-		if err != nil {
-			return all, fmt.Errorf("prune inbox: %w", Wrap(ctx, err))
-		}
-		n, err := result.RowsAffected()
-		if all += n; err != nil || n < pruneBatch {
-			return all, err
-		}
-	}
+	return i.db.prune(ctx, pruneHandledSQL, keep)
 }
 
 // ConsumerTx returns the transaction in which the effects of the handler that was given ctx commit, and whether there is one.
