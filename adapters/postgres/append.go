@@ -62,7 +62,7 @@ func (t *Tx) Append(ctx context.Context, records []eventlog.Record) error {
 		return t.explainAppend(ctx, records, err)
 	}
 	t.raise = true
-	t.proof = proof{xid: t.xid, event: records[0].ID}
+	t.proof = proof{xid: t.xid(), event: records[0].ID}
 	return nil
 }
 

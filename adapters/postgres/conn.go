@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"strings"
+	"syscall"
 
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
@@ -38,15 +39,22 @@ const maxStatements = 500
 type conn struct {
 	pqConn
 	statements map[string]statement
-	named      map[string]string // texts that are prepared for EXECUTE, to their names
-	names      int               // made so far, those of lost ones too
-	ended      bool              // the transaction, by its last statement
+	named      map[string]named // texts that are prepared for EXECUTE
+	names      int              // made so far, those of lost ones too
+	socket     syscall.RawConn  // nil: unknown
+	pending    *begun           // the transaction, which its first statement will begin
+	ended      bool             // the transaction, by its last statement
 }
 
 var _ pqConn = (*conn)(nil)
 
 // QueryContext runs a query; rows must be read or closed before the connection is used again.
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if c.pending != nil {
+		if rows, err := c.first(ctx, query, args); err != nil || rows != nil {
+			return rows, err
+		}
+	}
 	st, err := c.statement(ctx, query, args)
 	if err != nil {
 		return nil, err
@@ -61,8 +69,20 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 
 // ExecContext runs a statement.
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if query == openMark {
+		return driver.RowsAffected(0), c.open(ctx)
+	}
 	if last, ok := strings.CutPrefix(query, lastMark); ok {
 		return c.execLast(ctx, last, args)
+	}
+	if c.pending != nil {
+		rows, err := c.first(ctx, query, args)
+		if err == nil && rows != nil {
+			err = rows.Close() // reads what is left
+		}
+		if err != nil || rows != nil {
+			return resultOf(rows), err
+		}
 	}
 	st, err := c.statement(ctx, query, args)
 	if err != nil {
@@ -74,6 +94,21 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	result, err := st.ExecContext(ctx, args)
 	c.forgetStale(query, st, err)
 	return result, err
+}
+
+// PrepareContext prepares a statement, whose execution this connection then doesn't see.
+func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	if err := c.open(ctx); err != nil {
+		return nil, err
+	}
+	return c.pqConn.PrepareContext(ctx, query)
+}
+
+func resultOf(rows firstRows) driver.Result {
+	if rows == nil {
+		return nil
+	}
+	return rows.Result()
 }
 
 // statement returns nil where preparing doesn't pay.

@@ -5,7 +5,10 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
+	"syscall"
+	"time"
 
 	"github.com/lib/pq"
 
@@ -22,12 +25,46 @@ type connector struct{ *pq.Connector }
 
 func newConnector(cfg pq.Config) (connector, error) {
 	c, err := pq.NewConnectorConfig(cfg)
+	if err == nil {
+		c.Dialer(dialer{})
+	}
 	return connector{c}, err
+}
+
+// dialer is lib/pq's own, which tells the socket to whoever connects.
+type dialer struct{}
+
+var _ pq.DialerContext = dialer{}
+
+type socketKey struct{}
+
+// DialContext connects. It is also called to cancel a statement, by a context that carries nothing.
+func (dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := new(net.Dialer).DialContext(ctx, network, address)
+	if socket, ok := ctx.Value(socketKey{}).(*syscall.RawConn); ok && err == nil {
+		if sc, ok := c.(syscall.Conn); ok {
+			*socket, _ = sc.SyscallConn() // nil is an answer
+		}
+	}
+	return c, err
+}
+
+// Dial and DialTimeout complete lib/pq's interface, which then calls neither.
+func (d dialer) Dial(network, address string) (net.Conn, error) {
+	return d.DialContext(context.Background(), network, address)
+}
+
+// DialTimeout is as Dial is.
+func (d dialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return d.DialContext(ctx, network, address)
 }
 
 // Connect checks each connection, not only the first: behind one address another server may answer tomorrow.
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
-	opened, err := c.Connector.Connect(ctx)
+	var socket syscall.RawConn
+	opened, err := c.Connector.Connect(context.WithValue(ctx, socketKey{}, &socket))
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +75,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := prepareSession(ctx, inner); err != nil {
 		return nil, errors.Join(err, inner.Close())
 	}
-	return &conn{pqConn: inner, statements: make(map[string]statement), named: make(map[string]string)}, nil
+	return &conn{pqConn: inner, statements: make(map[string]statement), named: make(map[string]named), socket: socket}, nil
 }
 
 // prepareSession refuses a standby, whose snapshots list no running transactions, so that a reader would lose events.

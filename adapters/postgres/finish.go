@@ -24,10 +24,10 @@ func (t *Tx) Finish(ctx context.Context, records []eventlog.Record) error {
 	if err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
+	if err := t.open(ctx); err != nil {
 		return err
 	}
-	t.proof = proof{xid: t.xid, event: records[0].ID}
+	t.proof = proof{xid: t.xid(), event: records[0].ID}
 	_, err = t.tx.ExecContext(ctx, query, args...)
 	if err != nil && !isUnsure(err) {
 		return t.explainAppend(ctx, records, err)
@@ -44,6 +44,17 @@ func (t *Tx) Finish(ctx context.Context, records []eventlog.Record) error {
 		t.db.signal.Raise()
 	}
 	return err
+}
+
+// open begins the transaction on the server, if no statement did, so that its xid is known before the one that ends it.
+func (t *Tx) open(ctx context.Context) error {
+	if err := ctx.Err(); err != nil || t.xid() != "" {
+		return err
+	}
+	if _, err := t.tx.ExecContext(ctx, openMark); err != nil {
+		return Wrap(ctx, err)
+	}
+	return nil
 }
 
 // explainFinish gives up what is left of the transaction on this side, so that it ends on the other one, and asks.

@@ -13,8 +13,9 @@ import (
 
 var _ eventlog.Store = (*DB)(nil)
 
-// Begin opens a transaction, READ COMMITTED: Guard depends on seeing what others committed meanwhile. ctx bounds the
-// wait for a connection and then has no hold on the transaction; the contexts of single calls stop those calls.
+// Begin opens a transaction, READ COMMITTED: Guard depends on seeing what others committed meanwhile. The server begins it with
+// its first statement. ctx bounds the wait for a connection and then has no hold on the transaction; the contexts of single
+// calls stop those calls.
 func (db *DB) Begin(ctx context.Context) (eventlog.Tx, error) {
 	// database/sql rolls back when the context of BeginTx ends, also while a commit is on its way.
 	held, release := context.WithCancel(context.WithoutCancel(ctx))
@@ -28,7 +29,7 @@ func (db *DB) Begin(ctx context.Context) (eventlog.Tx, error) {
 		release()
 		return nil, Wrap(ctx, err)
 	}
-	return &Tx{db: db, tx: tx, release: release, xid: b.xid}, nil
+	return &Tx{db: db, tx: tx, release: release, begun: b}, nil
 }
 
 // Querier reads, in a transaction or outside. Rows must be closed before the next call on the same transaction.

@@ -18,12 +18,20 @@ type Tx struct {
 	release context.CancelFunc
 	done    bool
 	raise   bool // whether readers are to be woken
-	xid     string
+	begun   *begun
 	fixed   bool // REPEATABLE READ: it doesn't see what others commit
 	proof   proof
 }
 
 var _ eventlog.Tx = (*Tx)(nil)
+
+// xid returns the transaction's own, or nothing when the server hasn't begun it or that isn't known.
+func (t *Tx) xid() string {
+	if t.begun == nil {
+		return ""
+	}
+	return t.begun.xid
+}
 
 // Commit makes the transaction durable. A context that has ended before gives a rollback and the context's error; one
 // that ends while the commit is on its way changes nothing. When the connection breaks the server is asked, for up to

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
-	"github.com/lib/pq"
 
 	"github.com/tenon-go/tenon/adapters/postgres"
 	"github.com/tenon-go/tenon/application"
@@ -114,24 +113,20 @@ func (r things) Load(ctx context.Context, tx eventlog.Tx, id string) (*thing, er
 	return t, nil
 }
 
-// Save implements application.Repository: one statement for new things and for changed ones.
+// Save implements application.Repository.
 func (things) Save(ctx context.Context, tx eventlog.Tx, changed []*thing) error {
-	var ids, texts pq.StringArray
-	var stored, versions pq.Int64Array
 	for _, t := range changed {
-		ids, texts = append(ids, t.ID()), append(texts, t.text)
-		stored, versions = append(stored, int64(domain.Stored(t))), append(versions, int64(t.Version()))
-	}
-	result, err := postgres.SQL(tx).ExecContext(ctx, `
-INSERT INTO bench.things AS t (id, version, text)
-SELECT u.id, u.version, u.text FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[]) AS u(id, version, text, stored)
-ON CONFLICT (id) DO UPDATE SET version = excluded.version, text = excluded.text WHERE t.version = excluded.version - 1`,
-		ids, versions, texts, stored)
-	if err != nil {
-		return postgres.Wrap(ctx, err)
-	}
-	if n, err := result.RowsAffected(); err != nil || n != int64(len(changed)) {
-		return &domain.ConflictError{Type: thingType, ID: changed[0].ID(), Expected: domain.Stored(changed[0]), Actual: -1}
+		query, args := `INSERT INTO bench.things (id, version, text) VALUES ($1, $2, $3)`, []any{t.ID(), int64(t.Version()), t.text}
+		if stored := domain.Stored(t); stored > 0 {
+			query, args = `UPDATE bench.things SET version = $2, text = $3 WHERE id = $1 AND version = $4`, append(args, int64(stored))
+		}
+		result, err := postgres.SQL(tx).ExecContext(ctx, query, args...)
+		if err != nil {
+			return postgres.Wrap(ctx, err)
+		}
+		if n, err := result.RowsAffected(); err != nil || n != 1 {
+			return &domain.ConflictError{Type: thingType, ID: t.ID(), Expected: domain.Stored(t), Actual: -1}
+		}
 	}
 	return nil
 }
