@@ -202,6 +202,48 @@ func TestUnitThatCollidesWithItselfFailsAlone(t *testing.T) {
 	}
 }
 
+// An event id that is another aggregate's is a mistake of the unit that brings it, which is told so although its own version is
+// free; what is stored stays as it is.
+func TestEventIDOfAnotherAggregateFailsItsUnitAlone(t *testing.T) {
+	t.Parallel()
+	db, release := held(t)
+	theirs := event("theirs", 1)
+	release()
+	store(t, db, theirs)
+	for name, spoil := range map[string]func(*eventlog.Record){
+		"another aggregate":            func(r *eventlog.Record) { r.AggregateID = "mine" },
+		"another type":                 func(r *eventlog.Record) { r.AggregateType = "invoice" },
+		"another version":              func(r *eventlog.Record) { r.Version = 2 },
+		"a message of that key":        func(r *eventlog.Record) { r.Version, r.AggregateType = 0, "" },
+		"another aggregate, and moved": func(r *eventlog.Record) { r.AggregateID = "moved" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			moved := event("moved "+name, 1)
+			store(t, db, moved)
+			tx := beginTx(t, db)
+			unit := theirs
+			spoil(&unit)
+			if unit.AggregateID == "moved" {
+				unit.AggregateID = moved.AggregateID // the version is taken too
+			}
+			answers := queue(t.Context(), t, db, events("a "+name, 1, 1), []eventlog.Record{unit}, events("b "+name, 1, 1), events(moved.AggregateID, 1, 1))
+			if err := tx.Rollback(); err != nil {
+				t.Fatal(err)
+			}
+			wantStored(t, answers[0], answers[2])
+			if err := <-answers[1]; !errors.Is(err, postgres.ErrDuplicateEvent) || errors.Is(err, domain.ErrConflict) || !strings.Contains(err.Error(), theirs.ID.String()) {
+				t.Errorf("got %v, want ErrDuplicateEvent with the id", err)
+			}
+			if err := <-answers[3]; !errors.Is(err, domain.ErrConflict) || errors.Is(err, postgres.ErrDuplicateEvent) {
+				t.Errorf("who is late: %v, want a conflict", err)
+			}
+		})
+	}
+	if n := queryValue[int](t, db, "SELECT count(*) FROM tenon.events WHERE event_id = $1 AND aggregate_id = 'theirs' AND version = 1", theirs.ID); n != 1 {
+		t.Errorf("%d rows of the first event as it was, want 1", n)
+	}
+}
+
 func TestUnitStoredTwiceIsStoredOnce(t *testing.T) {
 	t.Parallel()
 	db := open(t)
