@@ -4,8 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-
-	"github.com/lib/pq"
+	"strconv"
 
 	"github.com/tenon-go/tenon/application/eventlog"
 )
@@ -76,27 +75,47 @@ func (b *batch) findLocks() {
 	b.locks = slices.Compact(b.locks)
 }
 
-// columns returns the rows by column, in the order of [appendColumns].
+// columns returns the rows by column, in the order of [appendColumns]: each as the text of an array in SQL, all in one piece of
+// memory.
 func (b *batch) columns() []any {
-	text := func(of func(*row) string) pq.StringArray {
-		column := make(pq.StringArray, len(b.rows))
-		for i := range b.rows {
-			column[i] = of(&b.rows[i])
-		}
-		return column
-	}
-	versions := make(pq.Int64Array, len(b.rows))
-	buckets, schemas := make(pq.Int32Array, len(b.rows)), make(pq.Int32Array, len(b.rows))
+	size := 0
 	for i := range b.rows {
-		versions[i], buckets[i], schemas[i] = b.rows[i].version, b.rows[i].bucket, b.rows[i].schema
+		size += b.rows[i].size() + len(b.rows[i].payload)/8 // for what is escaped
 	}
-	return []any{
-		text(func(r *row) string { return r.id }), text(func(r *row) string { return r.topic }),
-		text(func(r *row) string { return r.kind }), text(func(r *row) string { return r.key }), versions, buckets,
-		text(func(r *row) string { return r.event }), schemas, text(func(r *row) string { return r.payload }),
-		text(func(r *row) string { return r.metadata }), text(func(r *row) string { return r.correlation }),
-		text(func(r *row) string { return r.causation }), text(func(r *row) string { return r.trace }),
-		text(func(r *row) string { return r.actor }), text(func(r *row) string { return r.time }),
+	writers := columnWriters()
+	all, ends := make([]byte, 0, size), make([]int, 0, len(writers))
+	for _, write := range writers {
+		for i := range b.rows {
+			all = write(begin(all, i), &b.rows[i])
+		}
+		all = append(all, '}')
+		ends = append(ends, len(all))
+	}
+	text, args, start := string(all), make([]any, len(ends)), 0
+	for i, end := range ends {
+		args[i], start = text[start:end], end
+	}
+	return args
+}
+
+// columnWriters returns what appends a row's element to the array of each column.
+func columnWriters() [15]func([]byte, *row) []byte {
+	return [...]func([]byte, *row) []byte{
+		func(b []byte, r *row) []byte { return append(b, r.id...) },
+		func(b []byte, r *row) []byte { return appendText(b, r.topic) },
+		func(b []byte, r *row) []byte { return appendText(b, r.kind) },
+		func(b []byte, r *row) []byte { return appendText(b, r.key) },
+		func(b []byte, r *row) []byte { return strconv.AppendInt(b, r.version, 10) },
+		func(b []byte, r *row) []byte { return strconv.AppendInt(b, int64(r.bucket), 10) },
+		func(b []byte, r *row) []byte { return appendText(b, r.event) },
+		func(b []byte, r *row) []byte { return strconv.AppendInt(b, int64(r.schema), 10) },
+		func(b []byte, r *row) []byte { return appendText(b, r.payload) },
+		func(b []byte, r *row) []byte { return appendText(b, r.metadata) },
+		func(b []byte, r *row) []byte { return appendText(b, r.correlation) },
+		func(b []byte, r *row) []byte { return appendText(b, r.causation) },
+		func(b []byte, r *row) []byte { return appendText(b, r.trace) },
+		func(b []byte, r *row) []byte { return appendText(b, r.actor) },
+		func(b []byte, r *row) []byte { return appendText(b, r.time) },
 	}
 }
 

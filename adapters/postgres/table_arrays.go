@@ -87,11 +87,12 @@ func appendValue(array []byte, v reflect.Value) ([]byte, error) {
 // appendText appends a quoted element: neither NULL, nor commas, braces or spaces mean anything within quotes.
 func appendText(array []byte, text string) []byte {
 	array = append(array, '"')
+	copied := 0
 	for i := range len(text) {
 		if text[i] == '"' || text[i] == '\\' {
-			array = append(array, '\\')
+			array = append(append(array, text[copied:i]...), '\\')
+			copied = i
 		}
-		array = append(array, text[i])
 	}
-	return append(array, '"')
+	return append(append(array, text[copied:]...), '"')
 }
