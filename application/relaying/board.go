@@ -45,5 +45,5 @@ type Report struct {
 type Span struct {
 	From, To eventlog.Cursor
 	Records  int
-	Highest  int64 // greatest position among the records
+	Highest  int64 // greatest position among the records that were passed, those that are held back too; 0: not known
 }

@@ -69,13 +69,22 @@ func merge(before, after relaying.Report) relaying.Report {
 	spans := before.Spans
 	for _, s := range after.Spans {
 		if n := len(spans); n > 0 && spans[n-1].To == s.From {
-			spans[n-1].To, spans[n-1].Records = s.To, spans[n-1].Records+s.Records
+			spans[n-1] = joined(spans[n-1], s)
 			continue
 		}
 		spans = append(spans, s)
 	}
 	after.Spans = spans
 	return after
+}
+
+// joined returns two spans as one. What one of them doesn't know of its positions nobody knows of both.
+func joined(a, b relaying.Span) relaying.Span {
+	whole := relaying.Span{From: a.From, To: b.To, Records: a.Records + b.Records}
+	if a.Highest > 0 && b.Highest > 0 {
+		whole.Highest = max(a.Highest, b.Highest)
+	}
+	return whole
 }
 
 // run tells the board until ctx ends, then once more.

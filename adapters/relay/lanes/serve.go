@@ -45,6 +45,7 @@ type tenure struct {
 	moved    time.Time         // when progress was committed last
 	parked   map[relaying.Key]relaying.Parked
 	foreign  []relaying.Key // parked in the lane's place by an older layout, and none of this lane's
+	passed   int64          // position of the last record of the page in hand; 0: none is
 }
 
 // take makes this node the lane's only publisher and finds out where it goes on.
@@ -156,6 +157,7 @@ func (t *tenure) page(ctx context.Context, p relaying.Page) error {
 		t.cursor = p.Next
 		return nil
 	}
+	t.passed = p.Records[len(p.Records)-1].Position // those that are held back too: the span tells when they were passed
 	b := t.sort(p.Records)
 	b.Progress = t.progress
 	if n := len(b.Records); n > 0 {
@@ -205,8 +207,8 @@ func (t *tenure) commit(ctx context.Context, b relaying.Batch) error {
 
 // committed takes note of a batch that is out.
 func (t *tenure) committed(b relaying.Batch, began time.Time) {
-	span := relaying.Span{From: t.progress.Cursor, To: b.Progress.Cursor, Records: len(b.Records)}
-	t.progress, t.cursor, t.moved, t.foreign = b.Progress, b.Progress.Cursor, time.Now(), nil
+	span := relaying.Span{From: t.progress.Cursor, To: b.Progress.Cursor, Records: len(b.Records), Highest: t.passed}
+	t.progress, t.cursor, t.moved, t.foreign, t.passed = b.Progress, b.Progress.Cursor, time.Now(), nil, 0
 	for _, p := range b.Park {
 		t.parked[p.Key] = p
 		t.forget(p.Key)

@@ -1,0 +1,40 @@
+package lanes_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
+	"github.com/tenon-go/tenon/application/eventlog"
+	"github.com/tenon-go/tenon/application/relaying"
+)
+
+// The history tells when each record was passed, of those that were held back too, and says how far each span goes, so that no look
+// at it is wider than it needs to be.
+func TestHistoryEndsEachSpanWhereItDid(t *testing.T) {
+	t.Parallel()
+	db, broker := open(t, database(t)), embeddedtest.Broker(t)
+	run(t, must(newNode(db, broker, options{change: small}))(t))
+	refused := events("b", 1, 1)[0]
+	refused.Topic = "no topic!"
+	appendEach(t, db, slices.Concat(events("a", 1, 5), []eventlog.Record{refused}, events("b", 2, 4))...) // the last ones are held back
+	waitPublished(t, broker, "a", 5)
+	waitParked(t, db, "b", parkedKey{refused.ID, 1})
+	if outcome := answer(t, db, ask(t, db, relaying.RequestSkip, refused)); outcome != "" {
+		t.Errorf("outcome of the skip is %q", outcome)
+	}
+	waitPublished(t, broker, "b", 3)
+	count := func(query string) (n int) {
+		if err := db.Pool().QueryRowContext(t.Context(), "SELECT count(*) FROM "+query).Scan(&n); err != nil {
+			t.Error(err)
+		}
+		return n
+	}
+	waitFor(t, "the board to show all", func() bool { return count("tenon.outbox WHERE sent") == 9 })
+	if n := count("tenon.outbox WHERE processed_at IS NULL"); n != 0 {
+		t.Errorf("nobody knows when %d records were passed", n)
+	}
+	if n := count("tenon.relay_spans WHERE last_position > (SELECT max(position) FROM tenon.events)"); n != 0 {
+		t.Errorf("%d of %d spans have no end", n, count("tenon.relay_spans"))
+	}
+}
