@@ -2,6 +2,7 @@ package kafka_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -41,16 +42,16 @@ func TestAdminCreatesTopicsOnce(t *testing.T) {
 	}
 	instances.Wait()
 	adm := kadm.NewClient(r.cl)
-	topics, err := adm.ListTopics(t.Context(), "a", "b")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := len(topics["a"].Partitions); n != 7 {
-		t.Errorf("topic a has %d partitions, want 7", n)
-	}
-	if n := len(topics["b"].Partitions); n < 1 {
-		t.Errorf("topic b has %d partitions, want the default", n)
-	}
+	applicationtest.Eventually(t, func() error { // the broker learns of new topics after a moment
+		topics, err := adm.ListTopics(t.Context(), "a", "b")
+		if err != nil {
+			return err
+		}
+		if a, b := len(topics["a"].Partitions), len(topics["b"].Partitions); a != 7 || b < 1 {
+			return fmt.Errorf("topic a has %d partitions, want 7, and b %d, want the default", a, b)
+		}
+		return nil
+	})
 	configs, err := adm.DescribeTopicConfigs(t.Context(), "a")
 	if err != nil {
 		t.Fatal(err)

@@ -39,7 +39,7 @@ func newLaneRig(t testing.TB) *laneRig {
 
 func newLaneRigOn(t testing.TB, broker string) *laneRig {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.MetadataMinAge(10*time.Millisecond), kgo.DisableClientMetrics())
+	cl, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.MetadataMinAge(10*time.Millisecond), kgo.DisableClientMetrics(), kgo.UnknownTopicRetries(-1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func (r *laneRig) wantBatches(lane int, want int64) {
 // produceTo writes a record into the cursor topic, as somebody might by mistake.
 func (r *laneRig) produceTo(partition int32, key, value string) {
 	r.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(r.broker), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DisableClientMetrics())
+	cl, err := kgo.NewClient(kgo.SeedBrokers(r.broker), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DisableClientMetrics(), kgo.UnknownTopicRetries(-1))
 	if err != nil {
 		r.Fatal(err)
 	}

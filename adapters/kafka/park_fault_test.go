@@ -15,6 +15,7 @@ import (
 
 	"github.com/tenon-go/tenon/adapters/kafka"
 	"github.com/tenon-go/tenon/adapters/postgres"
+	"github.com/tenon-go/tenon/adapters/relay/relaytest"
 	"github.com/tenon-go/tenon/application/applicationtest"
 	"github.com/tenon-go/tenon/application/codec"
 	"github.com/tenon-go/tenon/application/deadletter"
@@ -70,15 +71,12 @@ func upTo(last int) []int64 {
 // settles waits until every event of the stream is applied or parked.
 func (r *rig) settles(s stream) {
 	r.Helper()
-	applicationtest.Eventually(r, func() error {
+	relaytest.Until(r, "every event applied or parked", func() (int, bool) {
 		n := r.parkedCount()
 		for _, versions := range r.applied() {
 			n += len(versions)
 		}
-		if n < len(s.records) {
-			return fmt.Errorf("%d of %d events are applied or parked", n, len(s.records))
-		}
-		return nil
+		return n, n >= len(s.records)
 	})
 }
 

@@ -55,7 +55,7 @@ func newRigOn(t testing.TB, broker, databaseURL string) *rig {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	// One request at a time: a broker that was killed has forgotten its producers and takes whichever request comes first.
-	cl, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.MetadataMinAge(10*time.Millisecond), kgo.DisableClientMetrics(),
+	cl, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.MetadataMinAge(10*time.Millisecond), kgo.DisableClientMetrics(), kgo.UnknownTopicRetries(-1),
 		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.MaxProduceRequestsInflightPerBroker(1))
 	if err != nil {
 		t.Fatal(err)

@@ -200,7 +200,7 @@ func TestTakeFindsProgressFarFromTheEnd(t *testing.T) {
 // fill writes cursor records of other logs.
 func (r *laneRig) fill(lane int32, n int) {
 	r.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(r.broker), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DisableClientMetrics())
+	cl, err := kgo.NewClient(kgo.SeedBrokers(r.broker), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DisableClientMetrics(), kgo.UnknownTopicRetries(-1))
 	if err != nil {
 		r.Fatal(err)
 	}

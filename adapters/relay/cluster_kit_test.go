@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/tenon-go/tenon/adapters/embedded/kafkatest"
 	"github.com/tenon-go/tenon/adapters/kafka"
 	"github.com/tenon-go/tenon/adapters/postgres"
+	"github.com/tenon-go/tenon/adapters/relay/lanes"
 	"github.com/tenon-go/tenon/application/codec"
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/projection"
@@ -19,11 +21,31 @@ import (
 // relayMode is a relay that the tests on a cluster run.
 type relayMode struct {
 	name        string
-	exactlyOnce bool // no record may be on the topic twice
+	exactlyOnce bool          // no record may be on the topic twice
+	every       time.Duration // a writer's unit of work: what takes records one by one is only waited for if there are more
 	start       func(t testing.TB, db *postgres.DB, brokers string) (r relaying.Relay, end func() error)
 }
 
-var relayModes = []relayMode{{"watermill", false, startWatermill}}
+var relayModes = []relayMode{
+	{"exactly-once", true, 100 * time.Millisecond, startLanes},
+	{"watermill", false, 500 * time.Millisecond, startWatermill},
+}
+
+func startLanes(t testing.TB, db *postgres.DB, brokers string) (relaying.Relay, func() error) {
+	t.Helper()
+	target := must(kafka.NewLanes(kafka.Config{Brokers: strings.Split(brokers, ",")}, kafka.LanesConfig{}))(t)
+	log, members := postgres.NewLaneLog(db), postgres.NewRelayMembers(db)
+	board := must(postgres.NewRelayBoard(db, postgres.RelayBoardConfig{}))(t)
+	r := must(lanes.New(lanes.Config{
+		Log: log, Boundary: log, Target: target, Members: members, Layouts: members, Board: board,
+		Wake: db.Signal(), Poll: log.Changed, PollInterval: 50 * time.Millisecond,
+	}))(t)
+	stop := run(t, r)
+	return r, func() error {
+		defer target.Close()
+		return stop()
+	}
+}
 
 func startWatermill(t testing.TB, db *postgres.DB, brokers string) (relaying.Relay, func() error) {
 	t.Helper()
@@ -54,8 +76,7 @@ func onCluster(t *testing.T, faults func(r *clusterRig)) {
 			r := &clusterRig{T: t, kafka: kafkatest.Start(t, kafkatest.Options{Brokers: 3}), db: open(t, database(t))}
 			r.createTopic()
 			ctx, stop := context.WithCancel(t.Context())
-			// Record by record to three brokers takes long: a faster load would only be waited for in the end.
-			r.load = startLoadAt(ctx, r.db, 4, 100*time.Millisecond)
+			r.load = startLoadAt(ctx, r.db, 4, mode.every)
 			defer r.load.done.Wait()
 			defer stop()
 			var endRelay func() error

@@ -8,6 +8,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
+	"github.com/tenon-go/tenon/adapters/relay/relaytest"
 	"github.com/tenon-go/tenon/application/applicationtest"
 	"github.com/tenon-go/tenon/application/relaying"
 )
@@ -28,10 +29,10 @@ func TestWatermillConforms(t *testing.T) {
 				return withPublisher{r, to}
 			},
 			Published: func(ctx context.Context, topic string) ([]applicationtest.Published, error) {
-				records, err := published(ctx, broker.Addr(), topic)
+				records, err := relaytest.Published(ctx, broker.Addr(), topic)
 				all := make([]applicationtest.Published, len(records))
 				for i, r := range records {
-					all[i] = applicationtest.Published{Key: string(r.Key), Headers: headersOf(r), Payload: r.Value}
+					all[i] = applicationtest.Published{Key: string(r.Key), Headers: relaytest.Headers(r), Payload: r.Value}
 				}
 				return all, err
 			},

@@ -171,7 +171,7 @@ func records(n int64) []eventlog.Record {
 }
 
 // run runs the relay until the function it returns is called, which reports Run's error.
-func run(t testing.TB, r *relay.Watermill) (end func() error) {
+func run(t testing.TB, r relaying.Relay) (end func() error) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()

@@ -17,6 +17,7 @@ import (
 
 	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
 	"github.com/tenon-go/tenon/adapters/postgres"
+	"github.com/tenon-go/tenon/adapters/relay/relaytest"
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/relaying"
 	"github.com/tenon-go/tenon/domain"
@@ -124,14 +125,14 @@ func (l *load) check(t *testing.T, brokers string) (repeats int) {
 	}
 	last := make(map[string]int)
 	waitForProgress(t, "all committed events on the topic", func() (int, bool) {
-		records, err := published(t.Context(), brokers, faultTopic)
+		records, err := relaytest.Published(t.Context(), brokers, faultTopic)
 		if err != nil {
 			return 0, false
 		}
 		clear(last)
 		repeats = 0
 		for _, r := range records {
-			key, version := string(r.Key), must(strconv.Atoi(header(r, relaying.HeaderVersion)))(t)
+			key, version := string(r.Key), must(strconv.Atoi(relaytest.Header(r, relaying.HeaderVersion)))(t)
 			switch {
 			case version > committed[key]:
 				t.Fatalf("%s/%d is on the topic and was never committed", key, version)

@@ -4,21 +4,16 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
 	"github.com/tenon-go/tenon/adapters/kafka"
 	"github.com/tenon-go/tenon/adapters/postgres"
 	"github.com/tenon-go/tenon/adapters/relay"
-	"github.com/tenon-go/tenon/application/relaying"
 )
 
 // patience bounds every wait of the tests: long enough for a busy machine, and never waited out by a test that passes.
@@ -107,60 +102,6 @@ func newRelay(db *postgres.DB, brokers string) (*relay.Watermill, *kafka.Publish
 		return nil, nil, err
 	}
 	return relay.NewWatermill(relay.Config{Subscriber: from, Publisher: to, Failures: postgres.NewFailures(db)}), to, nil
-}
-
-// published returns the records of a topic as a read_committed consumer finds them, without Watermill's own header.
-func published(ctx context.Context, brokers, topic string) (records []*kgo.Record, err error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(brokers, ",")...), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.FetchMaxWait(10*time.Millisecond), kgo.MetadataMinAge(10*time.Millisecond))
-	if err != nil {
-		return nil, err
-	}
-	defer client.Close()
-	admin := kadm.NewClient(client)
-	topics, err := admin.ListTopics(ctx, topic)
-	if err != nil || !topics.Has(topic) {
-		return nil, err
-	}
-	ends, err := admin.ListCommittedOffsets(ctx, topic)
-	if err = errors.Join(err, ends.Error()); err != nil {
-		return nil, err
-	}
-	want := int64(0)
-	begin := make(map[int32]kgo.Offset)
-	ends.Each(func(o kadm.ListedOffset) {
-		want += o.Offset
-		begin[o.Partition] = kgo.NewOffset().At(0)
-	})
-	client.AddConsumePartitions(map[string]map[int32]kgo.Offset{topic: begin})
-	for int64(len(records)) < want {
-		fetches := client.PollFetches(ctx)
-		if err := fetches.Err(); err != nil {
-			return nil, fmt.Errorf("read %s: %w", topic, err)
-		}
-		records = append(records, fetches.Records()...)
-	}
-	return records, nil
-}
-
-// headersOf returns the record's headers that are Tenon's.
-func headersOf(r *kgo.Record) []relaying.Header {
-	var all []relaying.Header
-	for _, h := range r.Headers {
-		if h.Key != "_watermill_message_uuid" {
-			all = append(all, relaying.Header{Name: h.Key, Value: string(h.Value)})
-		}
-	}
-	return all
-}
-
-func header(r *kgo.Record, name string) string {
-	for _, h := range r.Headers {
-		if h.Key == name {
-			return string(h.Value)
-		}
-	}
-	return ""
 }
 
 // breakLog lets nobody into the database, nor stay, until the function it returns is called.

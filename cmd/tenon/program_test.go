@@ -55,14 +55,14 @@ func (o *output) String() string {
 func command(t testing.TB, dir string, environ []string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], args...)
-	for _, pair := range os.Environ() {
-		if !strings.HasPrefix(pair, "TENON_") {
-			cmd.Env = append(cmd.Env, pair)
-		}
-	}
-	cmd.Env = append(cmd.Env, asProgram+"=1", "TENON_HTTP_ADDR=127.0.0.1:0", "TENON_DATA_DIR="+dir)
+	cmd.Env = append(unconfigured(), asProgram+"=1", "TENON_HTTP_ADDR=127.0.0.1:0", "TENON_DATA_DIR="+dir)
 	cmd.Env = append(cmd.Env, environ...)
 	return cmd
+}
+
+// unconfigured is the environment without settings, which may be the tests' own.
+func unconfigured() []string {
+	return slices.DeleteFunc(os.Environ(), func(pair string) bool { return strings.HasPrefix(pair, "TENON_") })
 }
 
 // dataDir returns a directory that every user may enter, as PostgreSQL's own needs.

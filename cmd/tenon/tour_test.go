@@ -191,6 +191,7 @@ func TestTheReadmesTour(t *testing.T) {
 	script = strings.Replace(script, "curl -s \""+p.env["API"]+"/orders?",
 		"until curl -s '"+p.env["API"]+"/orders?status=delivered' | grep -q 10.25; do :; done\ncurl -s \""+p.env["API"]+"/orders?", 1)
 	cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
+	cmd.Env = unconfigured()
 	text, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v:\n%s\n%s", err, script, text)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -13,9 +14,9 @@ import (
 )
 
 // Published returns the records of a topic as a read_committed consumer finds them, a partition's in order. A topic that
-// isn't there has none.
-func Published(ctx context.Context, broker, topic string) (records []*kgo.Record, err error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
+// isn't there has none. brokers are host:port, separated by commas.
+func Published(ctx context.Context, brokers, topic string) (records []*kgo.Record, err error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(brokers, ",")...), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
 		kgo.FetchMaxWait(10*time.Millisecond), kgo.MetadataMinAge(10*time.Millisecond))
 	if err != nil {
 		return nil, err
