@@ -54,19 +54,30 @@ test: postgres-check ## Run every test under -race, on real PostgreSQL and the r
 torture: postgres-check ## Run the fault tests with all their rounds (TENON_TORTURE=1)
 	TENON_TORTURE=1 $(GO) test -race -count=1 -timeout $(TORTURE_TIMEOUT) -run 'Torture|Fault' $(PACKAGES)
 
-# The fault tests on three brokers are among them. One package at a time: its brokers have the machine to themselves.
-KAFKA_PACKAGES := ./adapters/embedded/kafkatest ./adapters/kafka ./adapters/relay ./cmd/tenon
+# What talks to Kafka. One package at a time: its brokers have the machine to themselves.
+KAFKA_PACKAGES := ./adapters/embedded/kafkatest ./adapters/kafka ./adapters/relay ./adapters/relay/lanes ./cmd/tenon
+# Several rounds of kills and Watermill's relay on three brokers take minutes each: make torture-kafka runs them too.
+KAFKA_LONG     := TestFaultTwoBrokersOfThreeKilled|TestFaultOneBrokerOfThreePaused|TestFaultOneBrokerOfThreeKilled/watermill
+KAFKA_TIMEOUT  ?= 10m
 
 .PHONY: test-kafka
 test-kafka: postgres-check ## Run the tests that talk to Kafka against Apache Kafka (needs Java 17 and Maven)
-	@for program in java mvn; do \
-	  if ! command -v $$program >/dev/null; then \
-	    echo "test-kafka: $$program is missing; on Debian: apt-get install default-jre-headless maven" >&2; \
-	    if [[ -n "$${CI:-}" ]]; then exit 1; fi; \
-	    echo "test-kafka: skipped" >&2; exit 0; \
-	  fi; \
-	done; \
-	TENON_TEST_KAFKA=real $(GO) test -race -count=1 -p 1 -parallel 2 -timeout $(TEST_TIMEOUT) $(KAFKA_PACKAGES)
+	@$(KAFKA_CHECK); \
+	TENON_TEST_KAFKA=real $(GO) test -race -count=1 -p 1 -parallel 4 -timeout $(KAFKA_TIMEOUT) -skip '$(KAFKA_LONG)' $(KAFKA_PACKAGES)
+
+.PHONY: torture-kafka
+torture-kafka: postgres-check ## Run the fault tests against Apache Kafka with all their rounds
+	@$(KAFKA_CHECK); \
+	TENON_TORTURE=1 TENON_TEST_KAFKA=real $(GO) test -race -count=1 -p 1 -parallel 2 -timeout 3h -run 'Torture|Fault' $(KAFKA_PACKAGES)
+
+# In CI nothing may be left out unseen; on a laptop what is missing is said.
+KAFKA_CHECK = for program in java mvn; do \
+  if ! command -v $$program >/dev/null; then \
+    echo "$@: $$program is missing; on Debian: apt-get install default-jre-headless maven" >&2; \
+    if [[ -n "$${CI:-}" ]]; then exit 1; fi; \
+    echo "$@: skipped" >&2; exit 0; \
+  fi; \
+done
 
 # Its tests alone, one package at a time: a worker of Kafka Connect, brokers and PostgreSQL run beside each other.
 DEBEZIUM_PACKAGES := ./adapters/embedded/kafkatest ./adapters/debezium ./cmd/tenon
