@@ -37,7 +37,7 @@ and TENON_KAFKA_BROKERS, PostgreSQL and Kafka are started inside, with their dat
 	}
 	root.SetOut(c.io.Out)
 	root.SetErr(c.io.Err)
-	root.AddCommand(c.serve(), c.migrate(), c.events(), c.relay(), c.debezium(), c.deadLetters(), c.logCommands(), c.config(), c.version())
+	root.AddCommand(c.serve(), c.migrate(), c.events(), c.relay(), c.debezium(), c.projections(), c.deadLetters(), c.logCommands(), c.config(), c.version())
 	return root
 }
 

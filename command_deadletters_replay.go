@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tenon-go/tenon/adapters/postgres"
+	"github.com/tenon-go/tenon/application"
 	"github.com/tenon-go/tenon/application/deadletter"
 	"github.com/tenon-go/tenon/application/projection"
 )
@@ -90,17 +91,36 @@ func (c *commandLine) replayAll(ctx context.Context, db *postgres.DB, keys []dea
 
 // replayers returns the replayers of the program's projections, by name and version.
 func (c *commandLine) replayers(db *postgres.DB) (map[string]*projection.Replayer, func() error, error) {
-	cfg, err := c.load()
+	b, all, end, err := c.projectionsOf(db)
 	if err != nil {
 		return nil, nil, err
+	}
+	replayers := make(map[string]*projection.Replayer, len(all))
+	for _, p := range all {
+		r, err := projection.NewReplayer(projection.ReplayerConfig{
+			Projection: p, Store: db, Checkpoints: db, Parked: postgres.NewDeadLetters(db), Codec: codecFor(b, p),
+		})
+		if err != nil {
+			return nil, nil, errors.Join(err, end())
+		}
+		replayers[fmt.Sprint(p.Name, "/", p.Version)] = r
+	}
+	return replayers, end, nil
+}
+
+// projectionsOf returns the program's projections, wired but not running.
+func (c *commandLine) projectionsOf(db *postgres.DB) (*application.Builder, []projection.Projection, func() error, error) {
+	cfg, err := c.load()
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	a, err := New(cfg, c.io, c.contexts...)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	w := newWired(db)
 	if w.server, err = a.newServer(w); err != nil { // for the contexts to wire their routes onto; it never listens
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	w.closers = append(w.closers, w.server.Close)
 	b := w.newBuilder(a.log)
@@ -109,17 +129,7 @@ func (c *commandLine) replayers(db *postgres.DB) (map[string]*projection.Replaye
 		_, err = b.Build()
 	}
 	if err != nil {
-		return nil, nil, errors.Join(err, w.close())
+		return nil, nil, nil, errors.Join(err, w.close())
 	}
-	replayers := make(map[string]*projection.Replayer, len(declared.projections))
-	for _, p := range declared.projections {
-		r, err := projection.NewReplayer(projection.ReplayerConfig{
-			Projection: p, Store: db, Checkpoints: db, Parked: postgres.NewDeadLetters(db), Codec: codecFor(b, p),
-		})
-		if err != nil {
-			return nil, nil, errors.Join(err, w.close())
-		}
-		replayers[fmt.Sprint(p.Name, "/", p.Version)] = r
-	}
-	return replayers, w.close, nil
+	return b, declared.projections, w.close, nil
 }

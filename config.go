@@ -38,6 +38,7 @@ type Config struct {
 	AppliedKeep     time.Duration // TENON_APPLIED_KEEP: how long an aggregate's version is remembered against repeats; 0: for ever
 	ProjectionLanes int           // TENON_PROJECTIONS_LANES: by how many readers of the log a projection is fed
 	ReadWait        time.Duration // TENON_READ_WAIT: how long a read with a token waits, where it doesn't say
+	Rebuild         bool          // TENON_PROJECTIONS_REBUILD: whether a changed version of a projection is built at the start
 	Roles           []Role        // TENON_ROLES
 	Migrate         bool          // TENON_MIGRATE: whether serve brings the schemas up to date
 	StartupTimeout  time.Duration // TENON_STARTUP_TIMEOUT: how long serve waits for PostgreSQL and Kafka; 0: for ever

@@ -40,5 +40,13 @@ func projectionSettings() []setting {
 			"for reads with Tenon-Token; 0: for ever", func(c *Config, d time.Duration) { c.AppliedKeep = d }),
 		number("TENON_PROJECTIONS_LANES", "2", "readers of the log that feed a read model side by side, 1 to 64, when it begins at the log's beginning",
 			1, relaying.MaxLanes, func(c *Config, n int) { c.ProjectionLanes = n }),
+		{
+			Setting{
+				"TENON_PROJECTIONS_REBUILD", "begin",
+				"begin: a read model whose version in the program isn't the one in force is built beside it; refuse: it waits for `tenon projections rebuild`",
+				false, oneOf("begin", "refuse"),
+			},
+			func(c *Config, v string) error { c.Rebuild = v == "begin"; return nil },
+		},
 	}
 }

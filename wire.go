@@ -122,7 +122,12 @@ func (a *App) wireContexts(b *application.Builder, wd *wired, api huma.API) (dec
 		all.subscribed = append(all.subscribed, w.handlers.subscribed...)
 	}
 	errs = append(errs, all.check())
-	for _, p := range all.projections {
+	for i, p := range all.projections {
+		for _, o := range all.projections[:i] {
+			if o.Name == p.Name && o.Version == p.Version {
+				errs = append(errs, fmt.Errorf("two projections are named %q and of version %d", p.Name, p.Version))
+			}
+		}
 		wd.models.Add(p)
 		if a.cfg.Projections == sourceLog {
 			errs = append(errs, b.CheckLogReader(p))

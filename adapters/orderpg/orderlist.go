@@ -14,8 +14,11 @@ import (
 // It doesn't use the aggregate's fold: a read model belongs to whoever reads the topic, and changes with its readers'
 // needs.
 func OrderList(topic string) projection.Projection {
-	table := postgres.NewTable[listRow]("orders.order_list", "id")
-	p := projection.DeclareRows(orderapp.ListModel, 1, table, (*listRow).ref, topic)
+	const version, view = 1, "orders.order_list"
+	table := postgres.NewTable[listRow](projection.TableName(view, version), "id")
+	p := projection.DeclareRows(orderapp.ListModel, version, table, (*listRow).ref, topic)
+	p.Keeps(view)
+	p.Reached(projection.Versions(postgres.NewTable[listRow](view, "id"), (*listRow).ref)) // of the version that readers see
 	projection.Begins(p, order.TypeCreated, func(e projection.Of[order.Created]) listRow {
 		return listRow{
 			CustomerID: string(e.Event.Customer), TotalAmount: e.Event.Total.Amount.String(), Currency: e.Event.Total.Currency,

@@ -15,13 +15,15 @@ import (
 // Revenue returns the projection that keeps orders.revenue: the total of the orders that a customer placed on a day and
 // didn't cancel. It remembers in orders.revenue_orders what it counted for each of them.
 func Revenue(topic string) projection.Projection {
-	days := postgres.NewTable[revenueDay]("orders.revenue", "customer_id", "day", "currency")
-	orders := postgres.NewTable[revenueOrder]("orders.revenue_orders", "order_id")
-	p := projection.Declare(orderapp.RevenueModel, 1, func() *revenue {
+	const version, daysView, ordersView = 1, "orders.revenue", "orders.revenue_orders"
+	days := postgres.NewTable[revenueDay](projection.TableName(daysView, version), "customer_id", "day", "currency")
+	orders := postgres.NewTable[revenueOrder](projection.TableName(ordersView, version), "order_id")
+	p := projection.Declare(orderapp.RevenueModel, version, func() *revenue {
 		return &revenue{Rows: projection.NewRows(orders, (*revenueOrder).ref), days: days, changes: make(map[revenueKey]*revenueChange)}
 	}, topic)
-	p.AllowRepeats() // what is counted for an order knows the order's version
-	p.Reached(projection.Versions(orders, (*revenueOrder).ref))
+	p.Keeps(daysView, ordersView)
+	p.AllowRepeats()                                                                                             // what is counted for an order knows the order's version
+	p.Reached(projection.Versions(postgres.NewTable[revenueOrder](ordersView, "order_id"), (*revenueOrder).ref)) // of the version that readers see
 	projection.On(p, order.TypeCreated, (*revenue).placed)
 	projection.On(p, order.TypeCancelled, (*revenue).cancelled)
 	return p.Projection()

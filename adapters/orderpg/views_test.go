@@ -120,10 +120,10 @@ func TestListStaysInPlaceWhileOrdersCome(t *testing.T) {
 func TestListWalksAlongAnIndex(t *testing.T) {
 	t.Parallel()
 	db := orderpgtest.Open(t)
-	exec(t, db, `INSERT INTO orders.order_list (id, created_at, updated_at, version, item_count, customer_id, currency, total_amount, status)
+	exec(t, db, `INSERT INTO orders.order_list_v1 (id, created_at, updated_at, version, item_count, customer_id, currency, total_amount, status)
 		SELECT gen_random_uuid(), $1::timestamptz + n * interval '1 s', now(), 1, 1, 'c' || n % 50, 'EUR', 1,
 			CASE WHEN n % 100 = 0 THEN 'pending' ELSE 'delivered' END FROM generate_series(1, 20000) AS n`, at(0))
-	exec(t, db, `ANALYZE orders.order_list`)
+	exec(t, db, `ANALYZE orders.order_list_v1`)
 	after := orderapp.Position{CreatedAt: at(180), ID: newID()} // about the middle
 	for name, f := range map[string]orderapp.Filter{
 		"all": {}, "customer": {Customer: "c7"}, "status": {Status: "pending"},

@@ -47,7 +47,7 @@ func (l *LaneLog) Freeze(ctx context.Context, held []eventlog.Cursor) (eventlog.
 	// An empty log's end must differ from its beginning, which would read on. No event has a transaction below 3.
 	final.Before.Xmax = max(final.Before.Xmax, 2)
 	for _, c := range cursors {
-		if !final.Before.covers(c.Before) {
+		if !final.Before.Covers(c.Before) {
 			return "", changed(fmt.Errorf("freeze: %w: %s has passed what hasn't ended at %s", ErrForeignCursor, c.Before, final.Before))
 		}
 	}
@@ -69,7 +69,7 @@ func (l *LaneLog) Until(ctx context.Context, cursor, final eventlog.Cursor) (eve
 		return "", errors.New("read until: the final cursor is the beginning of a log, want one that Freeze returned")
 	case c.Log != uuid.UUID{} && c.Log != end.Log:
 		return "", changed(fmt.Errorf("read until: %w: it is of log %s, the final one of log %s", ErrForeignCursor, c.Log, end.Log))
-	case !end.Before.covers(c.Before):
+	case !end.Before.Covers(c.Before):
 		return "", fmt.Errorf("read until: %s has passed more than the final %s", c.Before, end.Before)
 	}
 	if err := l.db.checkLog(ctx, end.Log); err != nil {
@@ -94,8 +94,8 @@ func between(text eventlog.Cursor) (Cursor, error) {
 	return c, err
 }
 
-// covers reports whether s sees every transaction that before sees.
-func (s Snapshot) covers(before Snapshot) bool {
+// Covers reports whether s sees every transaction that before sees.
+func (s Snapshot) Covers(before Snapshot) bool {
 	if s.Xmax < before.Xmax {
 		return false
 	}

@@ -41,6 +41,7 @@ type Declaration[F Fold] struct {
 	handlers map[string]func(F, *Event) error
 	repeats  Repeats
 	reached  func(context.Context, eventlog.Tx, []string) (map[string]domain.Version, error)
+	tables   []string
 }
 
 // Declare begins a projection by name, version and the topics that it reads, as [Projection] explains them. begin makes the
@@ -91,13 +92,17 @@ func (d *Declaration[F]) Reached(how func(ctx context.Context, tx eventlog.Tx, i
 	d.reached = how
 }
 
+// Keeps names the views through which readers see the rows, "orders.order_list"; the fold writes to the tables [TableName] of them and
+// the version. A changed version is then built beside the one that serves, see [Projection].
+func (d *Declaration[F]) Keeps(views ...string) { d.tables = append(d.tables, views...) }
+
 // Projection returns what was declared. Handlers that are added later don't count.
 func (d *Declaration[F]) Projection() Projection {
 	fixed := *d
 	fixed.handlers = maps.Clone(d.handlers)
 	return Projection{
 		Name: d.name, Version: d.version, Topics: slices.Clone(d.topics), Types: slices.Clone(d.types), Events: d.events,
-		Repeats: d.repeats, Reached: d.reached, Apply: fixed.apply,
+		Repeats: d.repeats, Reached: d.reached, Tables: slices.Clone(d.tables), Apply: fixed.apply,
 	}
 }
 

@@ -9,6 +9,7 @@ package projection
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/google/uuid"
 
@@ -36,6 +37,11 @@ type Projection struct {
 	// they see what was written, see package reading; nil: such queries go by what Once remembers, or can't wait.
 	Reached func(ctx context.Context, tx eventlog.Tx, ids []string) (map[string]domain.Version, error)
 
+	// Tables are the views through which readers see what Apply writes, "orders.order_list". Version n writes to the tables
+	// TableName(view, n), so that a later version can be built beside it. Empty: a later version isn't built beside, it just
+	// reads everything again.
+	Tables []string
+
 	// Apply writes a batch's effects through tx, in the order given; a partition's events come in order and one batch
 	// at a time. It may be called again with the same or a part of the batch after an error, nothing of the failed call
 	// having been stored. It must do nothing but write through tx: no calls to other services.
@@ -55,6 +61,10 @@ const (
 	// same as once.
 	Allowed
 )
+
+// TableName returns the name of the table in which a version of a projection keeps what readers see through a view:
+// TableName("orders.order_list", 2) is "orders.order_list_v2".
+func TableName(view string, version int) string { return fmt.Sprintf("%s_v%d", view, version) }
 
 // Event is a delivered event, decoded.
 type Event struct {

@@ -32,6 +32,10 @@ type RunnerConfig struct {
 
 	Applied *eventlog.Signal // raised after each batch, for queries of this process that wait for it; nil: none
 
+	// NoCopies is asked whether what is parked now has no copy on its dead-letter topic, because nobody is to learn of it: while a
+	// version is being built. nil: it has.
+	NoCopies func() bool
+
 	ParkUnknown bool                        // whether events of unknown types are parked; else all that the projection doesn't handle are counted and passed by
 	Known       func(eventType string) bool // which types are known, and passed by, though the projection doesn't handle them; nil: none
 }
@@ -114,7 +118,7 @@ func (c *RunnerConfig) check() error {
 }
 
 // Run applies what src delivers until ctx ends, then finishes what is in hand and returns nil. An error means that it can't go
-// on without a person. Call it once.
+// on without a person. It may be called again when it has ended, with another source.
 func (r *Runner) Run(ctx context.Context, src Source) error {
 	r.mu.Lock()
 	r.source = src

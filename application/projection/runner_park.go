@@ -115,6 +115,9 @@ func (r *Runner) store(ctx context.Context, tx eventlog.Tx, pl plan) error {
 	if err := r.cfg.Parking.Park(ctx, tx, pl.parks); err != nil {
 		return outage(err)
 	}
+	if r.cfg.NoCopies != nil && r.cfg.NoCopies() {
+		return nil
+	}
 	if err := tx.Append(ctx, pl.copies); err != nil {
 		return outage(fmt.Errorf("copies for the dead-letter topic: %w", err))
 	}
