@@ -47,7 +47,7 @@ func (p Progress) Outstanding(ctx context.Context, of *projection.Projection, he
 		if err != nil {
 			return nil, err
 		}
-		all[i].Parked = len(keys) > 0
+		all[i].Parked, all[i].Version = len(keys) > 0, of.Version
 	}
 	return all, nil
 }

@@ -17,16 +17,18 @@ var _ reading.Progress = (*DB)(nil)
 // are hidden from the planner, to which one plan then looks as good as another for every length: it plans once, not each time,
 // which takes longer than the lookups.
 const outstandingSQL = `
+WITH seen AS MATERIALIZED (SELECT coalesce((SELECT version FROM tenon.projection_versions WHERE projection = $1 AND state = 'serving'), $2) AS version)
 SELECT coalesce((SELECT e.version FROM tenon.events e
         WHERE e.tenant = '' AND e.aggregate_type = h.kind AND e.aggregate_id = h.id AND e.version <= h.version
             AND e.event_type = ANY ($3) AND e.topic = ANY ($4)
-            AND NOT EXISTS (SELECT FROM tenon.parked_actions d WHERE d.kind = 'discard' AND d.projection = $1 AND d.version = $2
+            AND NOT EXISTS (SELECT FROM tenon.parked_actions d WHERE d.kind = 'discard' AND d.projection = $1 AND d.version = (SELECT version FROM seen)
                 AND d.event_id = e.event_id)
         ORDER BY e.version DESC LIMIT 1), 0) AS needed,
-    coalesce((SELECT a.last_version FROM tenon.applied a WHERE a.projection = $1 AND a.version = $2
+    coalesce((SELECT a.last_version FROM tenon.applied a WHERE a.projection = $1 AND a.version = (SELECT version FROM seen)
         AND a.aggregate_type = h.kind AND a.aggregate_id = h.id), 0) AS applied,
-    EXISTS (SELECT FROM tenon.parked_sequences s WHERE s.projection = $1 AND s.version = $2
-        AND s.aggregate_type = h.kind AND s.aggregate_id = h.id) AS parked
+    EXISTS (SELECT FROM tenon.parked_sequences s WHERE s.projection = $1 AND s.version = (SELECT version FROM seen)
+        AND s.aggregate_type = h.kind AND s.aggregate_id = h.id) AS parked,
+    (SELECT version FROM seen) AS version
 FROM unnest((SELECT $5::text[]), (SELECT $6::text[]), (SELECT $7::bigint[])) WITH ORDINALITY AS h(kind, id, version, place)
 ORDER BY h.place`
 
@@ -44,7 +46,7 @@ func (db *DB) Outstanding(ctx context.Context, p *projection.Projection, heads [
 	all := make([]reading.Outstanding, 0, len(heads))
 	err = each(rows, func() error {
 		var o reading.Outstanding
-		err := rows.Scan(&o.Needed, &o.Applied, &o.Parked)
+		err := rows.Scan(&o.Needed, &o.Applied, &o.Parked, &o.Version)
 		all = append(all, o)
 		return err
 	})

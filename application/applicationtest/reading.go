@@ -63,9 +63,12 @@ func (f ReadingFixture) do(ctx context.Context, work func(tx eventlog.Tx) error)
 	return tx.Commit(ctx)
 }
 
-// expect asks for things at versions and compares.
+// expect asks for things at versions and compares: no version of the projection serves, so that it is about the one asked for.
 func (f ReadingFixture) expect(ctx context.Context, p *projection.Projection, heads []eventlog.Head, want ...reading.Outstanding) error {
 	got, err := f.Progress.Outstanding(ctx, p, heads)
+	for i := range want {
+		want[i].Version = p.Version
+	}
 	if err == nil && !slices.Equal(got, want) {
 		err = fmt.Errorf("of %v projection %s version %d has %+v, want %+v", heads, p.Name, p.Version, got, want)
 	}

@@ -21,14 +21,16 @@ const (
 
 // model is a read model and who waits for it.
 type model struct {
-	projection projection.Projection
-	progress   Progress
-	poll       time.Duration
-	applied    eventlog.Signal
-	turn       chan struct{} // holds a token while somebody asks for all
-	joined     chan struct{} // holds a token when somebody new waits
+	name     string
+	versions map[int]projection.Projection // that the program has, one at least
+	progress Progress
+	poll     time.Duration
+	applied  eventlog.Signal
+	turn     chan struct{} // holds a token while somebody asks for all
+	joined   chan struct{} // holds a token when somebody new waits
 
 	mu      sync.Mutex
+	seen    int // the one of the versions that readers saw when it was looked last
 	waiters map[*waiter]struct{}
 }
 
@@ -41,7 +43,7 @@ type waiter struct {
 
 func newModel(p projection.Projection, progress Progress, poll time.Duration) *model {
 	return &model{
-		projection: p, progress: progress, poll: poll,
+		name: p.Name, versions: map[int]projection.Projection{p.Version: p}, seen: p.Version, progress: progress, poll: poll,
 		turn: make(chan struct{}, 1), joined: make(chan struct{}, 1), waiters: make(map[*waiter]struct{}),
 	}
 }
@@ -144,7 +146,7 @@ func (m *model) all() []*waiter {
 func (m *model) behind(w *waiter) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e := &BehindError{Projection: m.projection.Name}
+	e := &BehindError{Projection: m.name}
 	for h, reached := range w.lacks {
 		if len(e.Lacks) == shownLacks {
 			e.More = len(w.lacks) - shownLacks
@@ -161,14 +163,9 @@ func (m *model) look(ctx context.Context, waiters []*waiter) error {
 	if len(heads) == 0 {
 		return nil
 	}
-	found, err := m.progress.Outstanding(ctx, &m.projection, heads)
+	found, err := m.ask(ctx, heads)
 	if err != nil {
-		return fmt.Errorf("look how far read model %s is: %w", m.projection.Name, err)
-	}
-	if m.projection.Reached != nil {
-		if err := m.reached(ctx, heads, found); err != nil {
-			return fmt.Errorf("look how far read model %s is: %w", m.projection.Name, err)
-		}
+		return fmt.Errorf("look how far read model %s is: %w", m.name, err)
 	}
 	at := make(map[eventlog.Head]Outstanding, len(heads))
 	for i, h := range heads {
@@ -180,6 +177,40 @@ func (m *model) look(ctx context.Context, waiters []*waiter) error {
 		w.take(at)
 	}
 	return nil
+}
+
+// ask returns how far the version is with the heads that readers see, or that the program has where it hasn't got that one.
+func (m *model) ask(ctx context.Context, heads []eventlog.Head) ([]Outstanding, error) {
+	m.mu.Lock()
+	p := m.versions[m.seen]
+	m.mu.Unlock()
+	for {
+		found, err := m.progress.Outstanding(ctx, &p, heads)
+		if err != nil {
+			return nil, err
+		}
+		other, ok := m.versions[found[0].Version]
+		if ok && other.Version != p.Version { // readers see another one by now, which may handle other types
+			p = other
+			m.mu.Lock()
+			m.seen = p.Version
+			m.mu.Unlock()
+			continue
+		}
+		if p.Reached != nil {
+			err = m.reached(ctx, &p, heads, found)
+		}
+		return found, err
+	}
+}
+
+func (m *model) tellsVersions() bool {
+	for _, p := range m.versions {
+		if p.Repeats != projection.Once && p.Reached == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // lacking returns what the waiters lack, each once.
@@ -201,7 +232,7 @@ func (m *model) lacking(waiters []*waiter) []eventlog.Head {
 
 // reached asks the projection's own rows, for aggregates only of which it has events: others may have ids that its tables can't
 // even compare.
-func (m *model) reached(ctx context.Context, heads []eventlog.Head, found []Outstanding) error {
+func (m *model) reached(ctx context.Context, p *projection.Projection, heads []eventlog.Head, found []Outstanding) error {
 	var asked []int
 	var ids []string
 	for i, f := range found {
@@ -212,7 +243,7 @@ func (m *model) reached(ctx context.Context, heads []eventlog.Head, found []Outs
 	if len(ids) == 0 {
 		return nil
 	}
-	versions, err := m.projection.Reached(ctx, m.progress.Reading(), ids)
+	versions, err := p.Reached(ctx, m.progress.Reading(), ids)
 	if err != nil {
 		return err
 	}

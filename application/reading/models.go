@@ -24,11 +24,19 @@ func NewModels(p Progress) *Models {
 	return &Models{progress: p, poll: longPoll, models: make(map[string]*model)}
 }
 
-// Add makes a projection known under its name, in place of what was known under it.
+// Add makes a version of a projection known under its name, beside its other versions and in place of what was known of this one.
 func (m *Models) Add(p projection.Projection) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.models[p.Name] = newModel(p, m.progress, m.poll)
+	found := newModel(p, m.progress, m.poll)
+	if before := m.models[p.Name]; before != nil {
+		for number, other := range before.versions {
+			if number != p.Version {
+				found.versions[number] = other
+			}
+		}
+	}
+	m.models[p.Name] = found
 }
 
 // Check returns why nobody can wait for the read model: it isn't known, or it can't tell how far it is ([ErrCantWait]).
@@ -55,7 +63,7 @@ func (m *Models) model(name string) (*model, error) {
 	switch {
 	case found == nil:
 		return nil, fmt.Errorf("no projection is named %q", name)
-	case found.projection.Repeats != projection.Once && found.projection.Reached == nil:
+	case !found.tellsVersions():
 		return nil, fmt.Errorf("projection %s: %w: let it take repeats once (projection.Once), or give it Reached", name, ErrCantWait)
 	}
 	return found, nil

@@ -28,11 +28,14 @@ type Outstanding struct {
 	Applied domain.Version
 	// Parked says that events of the aggregate are parked.
 	Parked bool
+	// Version is the projection's version that this is about: the one that readers see, else the one that was asked for.
+	Version int
 }
 
 // Progress tells how far projections are. Safe for concurrent use.
 type Progress interface {
-	// Outstanding returns an answer for each of the heads, from what is committed.
+	// Outstanding returns an answer for each of the heads, one at least, from what is committed: how far the version is that readers
+	// see, by the types and topics of the one that is given.
 	Outstanding(ctx context.Context, p *projection.Projection, heads []eventlog.Head) ([]Outstanding, error)
 	// Reading returns what [projection.Projection.Reached] is given: by it, tables read what is committed, each statement by itself.
 	Reading() eventlog.Tx
