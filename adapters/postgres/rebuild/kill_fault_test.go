@@ -14,7 +14,6 @@ import (
 
 	"github.com/tenon-go/tenon/adapters/postgres"
 	"github.com/tenon-go/tenon/adapters/postgres/rebuild"
-	"github.com/tenon-go/tenon/application/applicationtest"
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/domain"
 )
@@ -87,7 +86,7 @@ func TestFaultRebuildIsKilledWhileCommandsGoOn(t *testing.T) {
 		return p.Done
 	}
 	first := startNode(t, url)
-	applicationtest.Eventually(t, func() error {
+	eventually(t, func() error {
 		if d := done(); d < 0.1 {
 			return fmt.Errorf("%.2f is built", d)
 		}

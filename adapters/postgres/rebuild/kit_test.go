@@ -13,7 +13,6 @@ import (
 	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
 	"github.com/tenon-go/tenon/adapters/postgres"
 	"github.com/tenon-go/tenon/adapters/postgres/rebuild"
-	"github.com/tenon-go/tenon/application/applicationtest"
 	"github.com/tenon-go/tenon/application/codec"
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/projection"
@@ -169,6 +168,25 @@ func add(db *postgres.DB, id string, from, to int, bad string) error {
 	return nil
 }
 
+// eventually returns as soon as the condition returns nil. It bears what 200,000 events take on a busy machine.
+func eventually(t testing.TB, condition func() error) {
+	t.Helper()
+	deadline := time.After(4 * time.Minute)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := condition()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal(err)
+		}
+	}
+}
+
 // differences returns where a table differs from the fold of the log.
 func differences(ctx context.Context, db *postgres.DB, table string, madeBy int) ([]string, error) {
 	var all []string
@@ -184,7 +202,7 @@ func differences(ctx context.Context, db *postgres.DB, table string, madeBy int)
 // wantFold waits until a table is the fold of the log, as a version makes it.
 func wantFold(t testing.TB, db *postgres.DB, table string, madeBy int) {
 	t.Helper()
-	applicationtest.Eventually(t, func() error {
+	eventually(t, func() error {
 		all, err := differences(t.Context(), db, table, madeBy)
 		if err == nil && len(all) > 0 {
 			err = fmt.Errorf("%s: %v", table, all)
@@ -196,7 +214,7 @@ func wantFold(t testing.TB, db *postgres.DB, table string, madeBy int) {
 // wantState waits until a version is in a state, and fed from a source unless that is "".
 func wantState(t testing.TB, db *postgres.DB, number int, s rebuild.State, src rebuild.Source) {
 	t.Helper()
-	applicationtest.Eventually(t, func() error {
+	eventually(t, func() error {
 		v, err := rebuild.NewVersions(db).Get(t.Context(), name, number)
 		if err == nil && (v.State != s || src != "" && v.Source != src) {
 			err = fmt.Errorf("version %d is %s, fed from %s; want %s, %s; it says %q", number, v.State, v.Source, s, src, v.LastError)
