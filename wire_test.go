@@ -13,6 +13,7 @@ import (
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/projection"
 	"github.com/tenon-go/tenon/domain"
+	"github.com/tenon-go/tenon/ports/consumer"
 )
 
 // run builds and runs a program with these contexts on servers of the test's own and returns the error that ends it.
@@ -64,6 +65,15 @@ func TestContextsThatCannotRunAreRefusedByName(t *testing.T) {
 			"whose wiring fails",
 			[]tenon.Context{{Name: "a", Wire: func(*tenon.Wiring) error { return errors.New("no luck") }}},
 			"context a: no luck",
+		},
+		{
+			"with two handlers of one name",
+			[]tenon.Context{{Name: "a", Wire: func(w *tenon.Wiring) error {
+				w.Consume(consumer.Handler{Name: "h", Topic: "t"})
+				w.Subscribe(consumer.Handler{Name: "h"})
+				return nil
+			}}},
+			`two handlers are named "h"`,
 		},
 		{
 			"with a projection of unknown events",
