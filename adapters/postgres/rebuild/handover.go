@@ -60,8 +60,8 @@ func (v *Versions) ToKafka(ctx context.Context, name string, number int, m Mark,
 			return errNotPassed(err)
 		}
 		for p, end := range m.Ends {
-			_, err := tx.ExecContext(ctx, `INSERT INTO tenon.checkpoints (projection, version, topic, partition, topic_id, next_offset)
-				VALUES ($1, $2, $3, $4, $5, $6)`, name, number, p.Topic, p.Number, p.ID, end)
+			_, err := tx.ExecContext(ctx, `INSERT INTO tenon.checkpoints (projection, version, topic, partition, topic_id, next_offset, partitions)
+				VALUES ($1, $2, $3, $4, $5, $6, $7)`, name, number, p.Topic, p.Number, p.ID, end, partitions[p.Topic])
 			if err != nil {
 				return err
 			}

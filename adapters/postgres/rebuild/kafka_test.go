@@ -110,6 +110,9 @@ func TestBuiltVersionGoesOnWithKafka(t *testing.T) {
 	wantFold(t, db, view, 2)
 	watch.end(t, 2)
 	wantFold(t, db, "shop.things_v1", 1)
+	if n := value[int](t, db, "SELECT count(*) FROM tenon.checkpoints WHERE version = 2 AND partitions IS DISTINCT FROM 3"); n > 0 {
+		t.Errorf("%d checkpoints don't know that the topic has three partitions", n)
+	}
 	check(t, rebuild.NewVersions(db).Use(t.Context(), name, 1, false))
 	wantFold(t, db, view, 1)
 }
