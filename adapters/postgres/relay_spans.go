@@ -17,10 +17,10 @@ type spanRow struct {
 	Last   int64  `json:"last_position"`  //nolint:tagliatelle // a column's name
 }
 
-// appendSpans adds the rows for spans of a lane. Spans without records tell the time of nothing.
+// appendSpans adds the rows for spans of a lane. Spans in which nothing was passed tell the time of nothing.
 func appendSpans(rows []spanRow, lane int, spans []relaying.Span) ([]spanRow, error) {
 	for _, s := range spans {
-		if s.Records == 0 {
+		if s.Records == 0 && s.Highest == 0 {
 			continue
 		}
 		from, err := ParseCursor(s.From)

@@ -154,7 +154,7 @@ func TestRunSubscribesAgain(t *testing.T) {
 	run(t, r)
 	waitFor(t, "the records", func() bool { return to.positions() == "1 2" })
 	waitFor(t, "good health", func() bool { return r.Health() == nil })
-	if n := len(log.lines()); n > 4 {
+	if n := len(log.lines()); n > 6 { // two refusals in turn are one line; between the other ends it may have run for a moment
 		t.Errorf("%d lines:\n%s", n, strings.Join(log.lines(), "\n"))
 	}
 }

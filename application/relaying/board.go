@@ -44,6 +44,6 @@ type Report struct {
 // Span is a run of records of a lane that are out: those after one cursor up to another.
 type Span struct {
 	From, To eventlog.Cursor
-	Records  int
-	Highest  int64 // greatest position among the records that were passed, those that are held back too; 0: not known
+	Records  int   // published
+	Highest  int64 // greatest position among the records that were passed, those that are held back too; 0: not known, or none was
 }

@@ -81,11 +81,14 @@ func merge(before, after relaying.Report) relaying.Report {
 // joined returns two spans as one. What one of them doesn't know of its positions nobody knows of both.
 func joined(a, b relaying.Span) relaying.Span {
 	whole := relaying.Span{From: a.From, To: b.To, Records: a.Records + b.Records}
-	if a.Highest > 0 && b.Highest > 0 {
+	if knowsHighest(a) && knowsHighest(b) {
 		whole.Highest = max(a.Highest, b.Highest)
 	}
 	return whole
 }
+
+// knowsHighest reports whether a span has a greatest position, or passed nothing.
+func knowsHighest(s relaying.Span) bool { return s.Highest > 0 || s.Records == 0 }
 
 // run tells the board until ctx ends, then once more.
 func (r *reporter) run(ctx context.Context) {

@@ -21,10 +21,11 @@ type trouble struct {
 	patience     time.Duration
 	outage       func() bool
 
-	mu    sync.Mutex
-	err   error
-	since time.Time
-	said  bool
+	mu      sync.Mutex
+	err     error
+	since   time.Time
+	excused time.Time // until when an outage was the reason
+	said    bool
 }
 
 func (r *Relay) newTrouble(log *slog.Logger, begun, ended string) *trouble {
@@ -41,7 +42,11 @@ func (t *trouble) fail(err error) {
 		t.since = time.Now()
 	}
 	t.err = err
-	if !t.said && !quiet && (!passing || time.Since(t.since) >= t.patience) {
+	if quiet {
+		t.excused = time.Now()
+	}
+	lasted := min(time.Since(t.since), time.Since(t.excused)) // what began in an outage may end a moment after it
+	if !t.said && !quiet && (!passing || lasted >= t.patience) {
 		t.said = true
 		t.log.Warn(t.begun, "since", t.since.UTC().Format(time.RFC3339), "error", err)
 	}
