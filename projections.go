@@ -20,8 +20,9 @@ func (a *App) wireProjections(w *wired, b *application.Builder, cfg kafka.Config
 	w.metrics.MustRegister(newParkedMetrics(all, postgres.NewDeadLetters(w.db).Counts))
 	// A version that is built reads the log, whatever feeds it afterwards.
 	wake := postgres.NewWake(w.db)
-	w.projections = append(w.projections, newLoop("wake-ups of projections", wake.Run, func() error { return nil })) // they poll, too
-	w.projections = append(w.projections, a.pruning("ids that projections remember", a.cfg.InboxKeep, w.db.PruneSeen),
+	w.projections = append(w.projections,
+		newLoop("wake-ups of projections", wake.Run, func() error { return nil }), // they poll, too
+		a.pruning("ids that projections remember", a.cfg.InboxKeep, w.db.PruneSeen),
 		a.pruning("versions that projections remember", a.cfg.AppliedKeep, w.db.PruneApplied))
 	for _, p := range all {
 		feed, err := rebuild.NewFeed(a.feedConfig(w, b, cfg, p, wake.Signal()))

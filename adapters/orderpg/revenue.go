@@ -22,8 +22,9 @@ func Revenue(topic string) projection.Projection {
 		return &revenue{Rows: projection.NewRows(orders, (*revenueOrder).ref), days: days, changes: make(map[revenueKey]*revenueChange)}
 	}, topic)
 	p.Keeps(daysView, ordersView)
-	p.AllowRepeats()                                                                                             // what is counted for an order knows the order's version
-	p.Reached(projection.Versions(postgres.NewTable[revenueOrder](ordersView, "order_id"), (*revenueOrder).ref)) // of the version that readers see
+	p.AllowRepeats() // what is counted for an order knows the order's version
+	// Of the version that readers see:
+	p.Reached(projection.Versions(postgres.NewTable[revenueOrder](ordersView, "order_id"), (*revenueOrder).ref))
 	projection.On(p, order.TypeCreated, (*revenue).placed)
 	projection.On(p, order.TypeCancelled, (*revenue).cancelled)
 	return p.Projection()

@@ -10,22 +10,14 @@ import (
 	"github.com/tenon-go/tenon/application/projection"
 )
 
-// dropSQL removes what the kernel keeps for a version. What is parked is discarded, which is recorded.
-var dropSQL = []string{
-	`INSERT INTO tenon.parked_actions (kind, event, projection, version, topic, partition, aggregate_type, aggregate_id, record_offset,
+// discardSQL records what is parked as discarded.
+const discardSQL = `
+	INSERT INTO tenon.parked_actions (kind, event, projection, version, topic, partition, aggregate_type, aggregate_id, record_offset,
 		event_id, payload_text, payload_bytes, decided_by, why)
 	SELECT 'discard', e.id, s.projection, s.version, s.topic, s.partition, s.aggregate_type, s.aggregate_id, e.record_offset,
 		e.event_id, coalesce(e.edited_text, CASE WHEN e.edited_bytes IS NULL THEN e.payload_text END),
 		coalesce(e.edited_bytes, CASE WHEN e.edited_text IS NULL THEN e.payload_bytes END), $3, $4
-	FROM tenon.parked_events AS e JOIN tenon.parked_sequences AS s ON s.id = e.sequence WHERE s.projection = $1 AND s.version = $2`,
-	`DELETE FROM tenon.parked_events WHERE sequence IN (SELECT id FROM tenon.parked_sequences WHERE projection = $1 AND version = $2)`,
-	`DELETE FROM tenon.parked_sequences WHERE projection = $1 AND version = $2`,
-	`DELETE FROM tenon.checkpoints WHERE projection = $1 AND version = $2`,
-	`DELETE FROM tenon.projection_lanes WHERE projection = $1 AND version = $2`,
-	`DELETE FROM tenon.applied WHERE projection = $1 AND version = $2`,
-	`DELETE FROM tenon.inbox WHERE projection = $1 AND version = $2`,
-	`DELETE FROM tenon.projection_versions WHERE projection = $1 AND version = $2`,
-}
+	FROM tenon.parked_events AS e JOIN tenon.parked_sequences AS s ON s.id = e.sequence WHERE s.projection = $1 AND s.version = $2`
 
 // Drop removes a version that doesn't serve, with its tables; by and why are for the record of what was parked. A program with it
 // that runs would build it again.
@@ -41,12 +33,11 @@ func (v *Versions) Drop(ctx context.Context, name string, number int, by, why st
 		case own.State == Serving:
 			return fmt.Errorf("version %d of %s serves: let another one serve first, by `tenon projections use`", number, name)
 		}
-		for i, statement := range dropSQL {
-			args := []any{name, number}
-			if i == 0 {
-				args = append(args, by, why)
-			}
-			if _, err := tx.ExecContext(ctx, statement, args...); err != nil {
+		if _, err := tx.ExecContext(ctx, discardSQL, name, number, by, why); err != nil {
+			return fmt.Errorf("drop version %d of %s: %w", number, name, err)
+		}
+		for _, rows := range kept() {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM tenon.`+rows, name, number); err != nil {
 				return fmt.Errorf("drop version %d of %s: %w", number, name, err)
 			}
 		}
@@ -57,4 +48,18 @@ func (v *Versions) Drop(ctx context.Context, name string, number int, by, why st
 		}
 		return nil
 	})
+}
+
+// kept returns what the kernel keeps for a version.
+func kept() []string {
+	const own = ` WHERE projection = $1 AND version = $2`
+	return []string{
+		`parked_events WHERE sequence IN (SELECT id FROM tenon.parked_sequences` + own + `)`,
+		`parked_sequences` + own,
+		`checkpoints` + own,
+		`projection_lanes` + own,
+		`applied` + own,
+		`inbox` + own,
+		`projection_versions` + own,
+	}
 }

@@ -24,7 +24,7 @@ type Entry struct {
 func (v *Versions) Enter(ctx context.Context, e Entry) (Version, error) {
 	var entered Version
 	err := v.change(ctx, e.Projection.Name, func(tx *sqlx.Tx, all set) (err error) {
-		if _, any := all.serving(); !any {
+		if _, one := all.serving(); !one {
 			if err := first(ctx, tx, e, all); err != nil {
 				return err
 			}

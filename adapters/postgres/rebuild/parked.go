@@ -25,7 +25,10 @@ func (s *parkedSequence) topic() string {
 	if s.Topic != projection.LogTopic {
 		return s.Topic
 	}
-	var headers []struct{ Name, Value string }
+	var headers []struct {
+		Name  string `json:"name"`
+		Value string `json:"value"`
+	}
 	if json.Unmarshal(s.Headers, &headers) != nil {
 		return ""
 	}

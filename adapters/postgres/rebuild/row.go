@@ -65,7 +65,7 @@ func lock(ctx context.Context, tx *sqlx.Tx, projection string) (set, error) {
 	return all, nil
 }
 
-// change runs f on the projection's versions in one transaction, in which no lock is waited for for long.
+// change runs f on the projection's versions in one transaction, which waits for no lock for long.
 func (v *Versions) change(ctx context.Context, projection string, f func(tx *sqlx.Tx, all set) error) error {
 	tx, err := v.db.Pool().BeginTxx(ctx, nil)
 	if err != nil {

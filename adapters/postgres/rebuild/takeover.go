@@ -35,27 +35,19 @@ func (v *Versions) turn(ctx context.Context, name string, number int, regardless
 		if !ok {
 			return fmt.Errorf("%w: %s has none of number %d", ErrNoVersion, name, number)
 		}
-		from, any := all.serving()
+		from, one := all.serving()
 		if to.State == Serving || byItself && (to.State != Building || !to.TakesOver) {
 			return nil
 		}
-		if any && !regardless {
-			if byItself {
-				if err := onlyParkedToo(ctx, tx, to, from); err != nil {
-					return err
-				}
-			}
-			if err := hold(ctx, tx, from); err != nil {
-				return err
-			}
-			if err := v.waitFor(ctx, tx, to, from); err != nil {
+		if one && !regardless {
+			if err := v.letCatchUp(ctx, tx, to, from, byItself); err != nil {
 				return err
 			}
 		}
 		if err := turnViews(ctx, tx, to.Tables, number); err != nil {
 			return err
 		}
-		if any {
+		if one {
 			from.State = Kept
 			if err := remember(ctx, tx, from); err != nil {
 				return err
@@ -64,6 +56,19 @@ func (v *Versions) turn(ctx context.Context, name string, number int, regardless
 		to.State = Serving
 		return remember(ctx, tx, to)
 	})
+}
+
+// letCatchUp holds a version until another one has what it has, also of what is parked if nobody has decided about that.
+func (v *Versions) letCatchUp(ctx context.Context, tx *sqlx.Tx, to, from Version, byItself bool) error {
+	if byItself {
+		if err := onlyParkedToo(ctx, tx, to, from); err != nil {
+			return err
+		}
+	}
+	if err := hold(ctx, tx, from); err != nil {
+		return err
+	}
+	return v.waitFor(ctx, tx, to, from)
 }
 
 // onlyParkedToo returns an error when a version has parked aggregates that another one hasn't.
