@@ -10,8 +10,9 @@ import (
 
 // refusal is what is known against a record.
 type refusal struct {
-	key relaying.Key
-	why error
+	key     relaying.Key
+	why     error
+	request int64 // whose attempt it was; 0: the relay's own
 }
 
 func keyOf(r *eventlog.Record) relaying.Key {
@@ -72,7 +73,7 @@ func (t *tenure) learn(b relaying.Batch, err error) error {
 	}
 	for _, r := range refused.Refusals {
 		record := &b.Records[r.Index]
-		t.refused[record.ID] = refusal{keyOf(record), r.Err}
+		t.refused[record.ID] = refusal{keyOf(record), r.Err, t.request}
 	}
 	return err
 }

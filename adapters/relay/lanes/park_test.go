@@ -1,12 +1,16 @@
 package lanes_test
 
 import (
+	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
 	"github.com/tenon-go/tenon/adapters/postgres"
+	"github.com/tenon-go/tenon/adapters/relay/lanes"
 	"github.com/tenon-go/tenon/adapters/relay/relaytest"
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/relaying"
@@ -52,6 +56,52 @@ func TestKeyIsParkedAndRetried(t *testing.T) {
 	}
 	relaytest.CheckOnce(t, db, broker)
 	waitFor(t, "the board to show it", func() bool { _, ok := parkedOn(t, db, "a"); return !ok })
+}
+
+// A request that is handed out again while its outcome is stored isn't carried out again, and what was learned for it isn't
+// the answer to the next.
+func TestRetryIsAnsweredByItsOwnAttempt(t *testing.T) {
+	t.Parallel()
+	db, broker := open(t, database(t)), embeddedtest.Broker(t)
+	limitTopic(t, broker, "10000")
+	run(t, must(newNode(db, broker, options{change: func(cfg *lanes.Config) { cfg.Board = &slowBoard{Board: cfg.Board} }}))(t))
+	refused := large("a", 1)
+	appendEach(t, db, refused)
+	waitParked(t, db, "a", parkedKey{refused.ID, 1})
+	for attempts := 2; attempts <= 3; attempts++ {
+		if outcome := answer(t, db, ask(t, db, relaying.RequestRetry, refused)); !strings.HasPrefix(outcome, "refused again") {
+			t.Errorf("outcome of a retry in vain is %q", outcome)
+		}
+		waitParked(t, db, "a", parkedKey{refused.ID, attempts})
+	}
+	// The one that was handed out twice has had the time to be tried twice.
+	appendEach(t, db, events("b", 1, 2)...)
+	waitPublished(t, broker, "b", 2)
+	limitTopic(t, broker, "100000")
+	if outcome := answer(t, db, ask(t, db, relaying.RequestRetry, refused)); outcome != "" {
+		t.Errorf("outcome of the retry is %q", outcome)
+	}
+	relaytest.CheckOnce(t, db, broker)
+}
+
+// slowBoard stores outcomes only when the requests that are open were handed out once more.
+type slowBoard struct {
+	relaying.Board
+
+	looked atomic.Int64
+}
+
+func (b *slowBoard) Requests(ctx context.Context, lanes []int, of int) ([]relaying.Request, error) {
+	b.looked.Add(1)
+	return b.Board.Requests(ctx, lanes, of)
+}
+
+func (b *slowBoard) Done(ctx context.Context, id int64, outcome string) error {
+	// The second look from now on begins when the relay has what the first one brought.
+	for begun := b.looked.Load(); b.looked.Load() < begun+2 && ctx.Err() == nil; {
+		time.Sleep(time.Millisecond)
+	}
+	return b.Board.Done(ctx, id, outcome)
 }
 
 // A message is held back with the later ones of its key.

@@ -13,7 +13,9 @@ import (
 // target interrupts stays open on the board and comes again.
 func (t *tenure) carryOut(ctx context.Context) error {
 	for _, q := range t.takeRequests() {
-		outcome, err := t.request(ctx, q)
+		t.request = q.ID
+		outcome, err := t.answer(ctx, q)
+		t.request = 0
 		if err != nil {
 			return err
 		}
@@ -33,8 +35,8 @@ func (t *tenure) carryOut(ctx context.Context) error {
 // doneLimit bounds how long closing a request may hold up the lane.
 const doneLimit = 5 * time.Second
 
-// request carries one out and returns its outcome, "" for success.
-func (t *tenure) request(ctx context.Context, q relaying.Request) (string, error) {
+// answer carries a request out and returns its outcome, "" for success.
+func (t *tenure) answer(ctx context.Context, q relaying.Request) (string, error) {
 	p, ok := t.parked[q.Key]
 	switch {
 	case !ok:
@@ -94,14 +96,14 @@ func (t *tenure) withheld(ctx context.Context, p relaying.Parked, from int64, mo
 	return records, nil
 }
 
-// upTo returns the batch of the records before the first that is known to be refused, with the key parked at that one,
-// and what to say about it.
+// upTo returns the batch of the records before the first that an attempt of the request in hand found to be refused, with
+// the key parked at that one, and what to say about it. What older attempts found may have changed.
 func (t *tenure) upTo(p relaying.Parked, records []eventlog.Record) (b relaying.Batch, again string) {
 	b = t.batch()
 	for i := range records {
 		r := &records[i]
 		known, refused := t.refused[r.ID]
-		if !refused {
+		if !refused || known.request != t.request {
 			continue
 		}
 		attempts := 1

@@ -46,6 +46,7 @@ type tenure struct {
 	parked   map[relaying.Key]relaying.Parked
 	foreign  []relaying.Key // parked in the lane's place by an older layout, and none of this lane's
 	passed   int64          // position of the last record of the page in hand; 0: none is
+	request  int64          // the request in hand; 0: none is
 }
 
 // take makes this node the lane's only publisher and finds out where it goes on.

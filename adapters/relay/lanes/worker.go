@@ -87,10 +87,11 @@ func (w *worker) takeRequests() []relaying.Request {
 	return requests
 }
 
-// handled notes that a request is closed.
+// handled notes that a request is closed. It may have been handed out again meanwhile.
 func (w *worker) handled(id int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.requests = slices.DeleteFunc(w.requests, func(q relaying.Request) bool { return q.ID == id })
 	if w.closed == nil {
 		w.closed = make(map[int64]bool)
 	}
