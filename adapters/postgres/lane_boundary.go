@@ -55,9 +55,9 @@ func (l *LaneLog) Freeze(ctx context.Context, held []eventlog.Cursor) (eventlog.
 }
 
 // Until opens a window that ends at final instead of now. Its position bound costs one scan of an index for what is
-// left to read.
+// left to read. A window that is open already, the last one or one before, has to be read to its end first.
 func (l *LaneLog) Until(ctx context.Context, cursor, final eventlog.Cursor) (eventlog.Cursor, error) {
-	c, err := between(cursor)
+	c, err := ParseCursor(cursor)
 	if err != nil {
 		return "", fmt.Errorf("read until: %w", err)
 	}
@@ -71,9 +71,14 @@ func (l *LaneLog) Until(ctx context.Context, cursor, final eventlog.Cursor) (eve
 		return "", changed(fmt.Errorf("read until: %w: it is of log %s, the final one of log %s", ErrForeignCursor, c.Log, end.Log))
 	case !end.Before.Covers(c.Before):
 		return "", fmt.Errorf("read until: %s has passed more than the final %s", c.Before, end.Before)
+	case c.IsOpen() && !end.Before.Covers(c.Window):
+		return "", fmt.Errorf("read until: the window to %s ends after the final %s", c.Window, end.Before)
 	}
 	if err := l.db.checkLog(ctx, end.Log); err != nil {
 		return "", changed(Wrap(ctx, err))
+	}
+	if c.IsOpen() {
+		return cursor, nil
 	}
 	opened := Cursor{Log: end.Log, Before: c.Before, Window: end.Before}
 	if c.Before.IsZero() {

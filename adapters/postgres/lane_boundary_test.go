@@ -75,6 +75,29 @@ func TestFreezeAnEmptyLog(t *testing.T) {
 	}
 }
 
+// A lane that is taken again may be inside a window, the last one or one before: it is read to its end.
+func TestUntilGoesOnInAWindow(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	l := postgres.NewLaneLog(db)
+	one := relaying.Lane{Of: 1}
+	store(t, db, events("a", 1, 3)...)
+	inside := must(l.Read(t.Context(), relaying.Query{Lane: one, Records: 1, Bytes: manyBytes}))(t).Next
+	store(t, db, events("a", 4, 2)...)
+	final := must(l.Freeze(t.Context(), []eventlog.Cursor{""}))(t)
+	store(t, db, event("a", 6))
+	last := must(l.Read(t.Context(), relaying.Query{Lane: one, After: must(l.Until(t.Context(), "", final))(t), Records: 2, Bytes: manyBytes}))(t).Next
+	for from, want := range map[eventlog.Cursor][]string{inside: {"a/2", "a/3"}, last: {"a/3", "a/4", "a/5"}} {
+		if got := must(l.Until(t.Context(), from, final))(t); got != from {
+			t.Errorf("inside a window the last one begins at %s, want %s", got, from)
+		}
+		page := must(l.Read(t.Context(), relaying.Query{Lane: one, After: from, Records: 10, Bytes: manyBytes}))(t)
+		if diff := cmp.Diff(want, names(page.Records)); diff != "" || !page.Between {
+			t.Errorf("from %s (-want +read), between %t:\n%s", from, page.Between, diff)
+		}
+	}
+}
+
 // A held cursor may have passed transactions above the newest event: the cut has too, or its lane would go back.
 func TestFreezePassesWhatHeldCursorsPassed(t *testing.T) {
 	t.Parallel()
@@ -106,6 +129,8 @@ func TestBoundaryRefusesCursors(t *testing.T) {
 	store(t, db, events("a", 1, 3)...)
 	inside := must(l.Read(t.Context(), relaying.Query{Lane: relaying.Lane{Of: 1}, Records: 1, Bytes: manyBytes}))(t).Next
 	end := relayed(t, l).Cursor
+	before := must(postgres.ParseCursor(end))(t)
+	before.Before.Xmax--
 	store(t, db, event("b", 1))
 	later := relayed(t, l).Cursor
 	ended := must(postgres.ParseCursor(later))(t) // has seen a transaction that the cut hasn't
@@ -115,12 +140,15 @@ func TestBoundaryRefusesCursors(t *testing.T) {
 		call func() (eventlog.Cursor, error)
 		want string
 	}{
-		"freeze inside a window":     {func() (eventlog.Cursor, error) { return l.Freeze(t.Context(), []eventlog.Cursor{end, inside}) }, "is inside a window"},
-		"freeze nonsense":            {func() (eventlog.Cursor, error) { return l.Freeze(t.Context(), []eventlog.Cursor{"x"}) }, "v1/log"},
-		"until from inside a window": {func() (eventlog.Cursor, error) { return l.Until(t.Context(), inside, end) }, "is inside a window"},
-		"until the inside":           {func() (eventlog.Cursor, error) { return l.Until(t.Context(), end, inside) }, "is inside a window"},
-		"until the beginning":        {func() (eventlog.Cursor, error) { return l.Until(t.Context(), end, "") }, "is the beginning"},
-		"until an earlier cut":       {func() (eventlog.Cursor, error) { return l.Until(t.Context(), later, end) }, "has passed more"},
+		"freeze inside a window": {func() (eventlog.Cursor, error) { return l.Freeze(t.Context(), []eventlog.Cursor{end, inside}) }, "is inside a window"},
+		"freeze nonsense":        {func() (eventlog.Cursor, error) { return l.Freeze(t.Context(), []eventlog.Cursor{"x"}) }, "v1/log"},
+		"until before a window's end": {
+			func() (eventlog.Cursor, error) { return l.Until(t.Context(), inside, before.Text()) },
+			"ends after the final",
+		},
+		"until the inside":     {func() (eventlog.Cursor, error) { return l.Until(t.Context(), end, inside) }, "is inside a window"},
+		"until the beginning":  {func() (eventlog.Cursor, error) { return l.Until(t.Context(), end, "") }, "is the beginning"},
+		"until an earlier cut": {func() (eventlog.Cursor, error) { return l.Until(t.Context(), later, end) }, "has passed more"},
 		"until a cut that hasn't seen as much": {
 			func() (eventlog.Cursor, error) { return l.Until(t.Context(), later, runs.Text()) },
 			"has passed more",

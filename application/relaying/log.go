@@ -73,7 +73,8 @@ type Boundary interface {
 	// windows, has passed, and everything that is committed now.
 	Freeze(ctx context.Context, held []eventlog.Cursor) (eventlog.Cursor, error)
 
-	// Until returns the cursor c, which is between windows, inside a last window that ends where final is. Reading on from
-	// it leads to a Page that is Between; what is committed after final isn't read.
+	// Until returns the cursor c, which is between windows, inside a last window that ends where final is. One that is
+	// inside a window that final has passed comes back as it is. Reading on leads to a Page that is Between, at final or
+	// where Until is asked again; what is committed after final isn't read.
 	Until(ctx context.Context, c, final eventlog.Cursor) (eventlog.Cursor, error)
 }

@@ -99,7 +99,7 @@ func newNode(db *postgres.DB, broker string, o options) (*node, error) {
 		if o.kafka.Partitions == 0 {
 			o.kafka.Partitions = 3
 		}
-		if !kafkatest.Chosen() { // an outage shows soon; on a busy machine Apache Kafka takes longer than that for a large batch
+		if !kafkatest.Chosen() && o.kafka.CommitTimeout == 0 { // an outage shows soon; on a busy machine Apache Kafka takes longer than that for a large batch
 			o.kafka.CommitTimeout, o.kafka.TakeTimeout = 2*time.Second, 5*time.Second
 		}
 		var err error

@@ -6,10 +6,15 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
 	"github.com/tenon-go/tenon/adapters/postgres"
+	"github.com/tenon-go/tenon/adapters/relay/lanes"
 	"github.com/tenon-go/tenon/adapters/relay/relaytest"
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/relaying"
@@ -43,7 +48,8 @@ func waitChanged(t testing.TB, db *postgres.DB, lanes int) {
 func moved(t testing.TB, db *postgres.DB) (n int) {
 	t.Helper()
 	_ = db.Pool().QueryRowContext(t.Context(), `SELECT hashtext(jsonb_build_array((SELECT updated_at FROM tenon.relay_layout),
-		(SELECT jsonb_agg(jsonb_build_array(epoch, lane, held, closed) ORDER BY epoch, lane) FROM tenon.relay_lanes))::text)`).Scan(&n)
+		(SELECT jsonb_agg(jsonb_build_array(epoch, lane, held, closed) ORDER BY epoch, lane) FROM tenon.relay_lanes),
+		(SELECT sum(batches) FROM tenon.relay_progress))::text)`).Scan(&n)
 	return n // the database may be busy: then nothing has moved
 }
 
@@ -145,6 +151,61 @@ func TestFaultNodeSleepsThroughAChangeOfLayout(t *testing.T) {
 	for _, c := range children {
 		kill(t, c)
 	}
+}
+
+// fillingBoundary has something to read in the last window.
+type fillingBoundary struct {
+	relaying.Boundary
+	fill func()
+	once sync.Once
+}
+
+// Freeze implements relaying.Boundary.
+func (b *fillingBoundary) Freeze(ctx context.Context, held []eventlog.Cursor) (eventlog.Cursor, error) {
+	b.once.Do(b.fill)
+	return b.Boundary.Freeze(ctx, held)
+}
+
+// shortTarget is a target whose sessions commit once each, so that a lane is taken again after every batch.
+type shortTarget struct{ relaying.Target }
+
+// Take implements relaying.Target.
+func (t shortTarget) Take(ctx context.Context, log uuid.UUID, lane int) (relaying.Session, relaying.State, error) {
+	s, state, err := t.Target.Take(ctx, log, lane)
+	return &shortSession{Session: s}, state, err
+}
+
+type shortSession struct {
+	relaying.Session
+	committed bool
+}
+
+// Commit implements relaying.Session.
+func (s *shortSession) Commit(ctx context.Context, b relaying.Batch) error {
+	if s.committed {
+		return eventlog.ErrUnavailable
+	}
+	s.committed = true
+	return s.Session.Commit(ctx, b)
+}
+
+// Wherever a lane is when it is taken again, in a window before the end of the layout or in the last one, it gets there.
+func TestLaneTakenAgainWhileTheLayoutChanges(t *testing.T) {
+	t.Parallel()
+	db, broker := open(t, database(t)), embeddedtest.Broker(t)
+	fill := func() { appendEach(t, db, append(events("a", 8, 14), events("b", 8, 14)...)...) }
+	o := options{change: func(cfg *lanes.Config) {
+		cfg.BatchRecords, cfg.RetryMax = 2, 10*time.Millisecond
+		cfg.Boundary = &fillingBoundary{Boundary: cfg.Boundary, fill: fill}
+	}}
+	o.wrap = func(to relaying.Target) relaying.Target { return shortTarget{to} }
+	n := must(newNode(db, broker, o))(t)
+	run(t, n)
+	waitFor(t, "a lane", func() bool { return len(n.Stats().Lanes) == 1 })
+	appendEach(t, db, append(events("a", 1, 7), events("b", 1, 7)...)...)
+	change(t, db, 2)
+	waitChanged(t, db, 2)
+	relaytest.CheckOnce(t, db, broker)
 }
 
 func TestLanesSpreadAndAreHandedOver(t *testing.T) {

@@ -3,11 +3,14 @@ package lanes_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
+	"github.com/tenon-go/tenon/adapters/kafka"
 	"github.com/tenon-go/tenon/adapters/postgres"
 	"github.com/tenon-go/tenon/adapters/relay/lanes"
 )
@@ -30,7 +33,11 @@ func relayAsChild(dsn, broker string) error {
 	if err != nil {
 		return err
 	}
-	n, err := newNode(db, broker, options{change: func(cfg *lanes.Config) { cfg.Node, cfg.BatchRecords = strconv.Itoa(os.Getpid()), 10 }})
+	n, err := newNode(db, broker, options{
+		log:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), // shown when the test fails
+		kafka:  kafka.LanesConfig{CommitTimeout: 20 * time.Second, TakeTimeout: 30 * time.Second},     // a busy machine is no outage
+		change: func(cfg *lanes.Config) { cfg.Node, cfg.BatchRecords = strconv.Itoa(os.Getpid()), 10 },
+	})
 	if err != nil {
 		return err
 	}
