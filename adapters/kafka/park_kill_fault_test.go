@@ -19,6 +19,7 @@ const (
 
 func quickSession(c *kafka.SourceConfig) {
 	c.MaxBatch, c.SessionTimeout = 9, 6*time.Second // what brokers allow at least
+	c.Grace = time.Second                           // who died while it joined is waited for that much longer
 }
 
 // TestParkingChild is no test but the process that TestFaultProjectorsKilledWhileParking kills.
@@ -35,16 +36,27 @@ func TestParkingChild(t *testing.T) {
 
 func startChild(t *testing.T, broker, database string) (kill func()) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run", "^TestParkingChild$") //nolint:gosec,noctx // this program; killed below
+	cmd := startProcess(t, "TestParkingChild", broker, database)
+	return func() {
+		_ = cmd.Process.Kill() // twice does nothing
+		_ = cmd.Wait()
+	}
+}
+
+// startProcess starts a test of this program in a process of its own, which is killed when the test ends.
+func startProcess(t *testing.T, test, broker, database string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run", "^"+test+"$") //nolint:gosec,noctx // this program; killed below
 	cmd.Env = append(os.Environ(), childBroker+"="+broker, childDatabase+"="+database)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return func() {
-		_ = cmd.Process.Kill() // twice does nothing
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-	}
+	})
+	return cmd
 }
 
 // Two projectors at a time are killed with -9 while events are parked.
@@ -62,8 +74,6 @@ func TestFaultProjectorsKilledWhileParking(t *testing.T) {
 		next := s.records[len(s.records)*round/rounds : len(s.records)*(round+1)/rounds]
 		r.produce(next...)
 		one, two := startChild(t, r.cfg.Brokers[0], url), startChild(t, r.cfg.Brokers[0], url)
-		t.Cleanup(one)
-		t.Cleanup(two)
 		before := r.handledCount()
 		applicationtest.Eventually(t, func() error {
 			if now := r.handledCount(); now < before+len(next)/4 {
