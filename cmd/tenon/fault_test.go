@@ -174,28 +174,46 @@ func handledOnce(t testing.TB, p *program, url string) {
 	}
 }
 
+// withEachRelay runs a fault with each mode of relay: what reads behind one that repeats itself is to be the same.
+func withEachRelay(t *testing.T, fault func(t *testing.T, relay string)) {
+	t.Helper()
+	for _, relay := range []string{"exactly-once", "watermill"} {
+		t.Run(relay, func(t *testing.T) {
+			t.Parallel()
+			fault(t, "TENON_RELAY="+relay)
+		})
+	}
+}
+
 func TestFaultTheProgramIsKilledUnderLoad(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
-	p := serve(t, dir)
-	l := startLoad(p, 4)
-	for range rounds(2, 15) {
+	withEachRelay(t, func(t *testing.T, relay string) {
+		dir := dataDir(t)
+		p := serve(t, dir, relay)
+		l := startLoad(p, 4)
+		for range rounds(2, 15) {
+			l.reaches(t, 30)
+			p.kill()
+			p = serve(t, dir, relay)
+			l.program.Store(p)
+		}
 		l.reaches(t, 30)
-		p.kill()
-		p = serve(t, dir)
-		l.program.Store(p)
-	}
-	l.reaches(t, 30)
-	l.stop()
-	l.allThere(t, p, p.env["PostgreSQL"])
+		l.stop()
+		l.allThere(t, p, p.env["PostgreSQL"])
+	})
 }
 
 func TestFaultPostgresAndBrokerRestartUnderLoad(t *testing.T) {
 	t.Parallel()
+	withEachRelay(t, faultPostgresAndBrokerRestart)
+}
+
+func faultPostgresAndBrokerRestart(t *testing.T, relay string) {
+	t.Helper()
 	server := embeddedtest.Server(t)
 	broker := embeddedtest.BrokerProcess(t, t.TempDir())
 	url := server.URL()
-	p := serve(t, dataDir(t), "TENON_DATABASE_URL="+url, "TENON_KAFKA_BROKERS="+broker.Addr())
+	p := serve(t, dataDir(t), relay, "TENON_DATABASE_URL="+url, "TENON_KAFKA_BROKERS="+broker.Addr())
 	l := startLoad(p, 4)
 	for round := range rounds(1, 6) {
 		l.reaches(t, 30)
