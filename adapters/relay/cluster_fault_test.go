@@ -41,6 +41,33 @@ func TestFaultOneBrokerOfThreePaused(t *testing.T) {
 	})
 }
 
+func TestFaultTransactionCoordinatorKilled(t *testing.T) {
+	onClusterBy(t, relayModes[:1], func(r *clusterRig) {
+		for range rounds(1, 6) {
+			broker := r.coordinator()
+			r.must(r.kafka.Kill(broker))
+			r.progresses("while the transactions' coordinator is down")
+			r.healthy()
+			r.must(r.kafka.Restart(broker))
+			r.progresses("after it has come back")
+		}
+	})
+}
+
+// A rolling restart moves the leaders of all partitions, twice.
+func TestFaultBrokersRestartedOneByOne(t *testing.T) {
+	onClusterBy(t, relayModes[:1], func(r *clusterRig) {
+		for range rounds(1, 3) {
+			for broker := range 3 {
+				r.must(r.kafka.Stop(broker))
+				r.progresses("while a broker is stopped")
+				r.must(r.kafka.Restart(broker))
+				r.progresses("after it has started again")
+			}
+		}
+	})
+}
+
 func (r *clusterRig) must(err error) {
 	r.Helper()
 	if err != nil {

@@ -4,9 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tenon-go/tenon/adapters/embedded/kafkatest"
 	"github.com/tenon-go/tenon/adapters/kafka"
@@ -67,11 +72,17 @@ type clusterRig struct {
 	runner *projection.Runner
 }
 
-// onCluster runs the faults with each mode of relay on a rig that works, and then checks that nothing was lost, doubled or
-// brought out of order, and that all recovers by itself. One cluster at a time: a small machine has enough to do with it.
+// onCluster runs the faults with each mode of relay.
 func onCluster(t *testing.T, faults func(r *clusterRig)) {
 	t.Helper()
-	for _, mode := range relayModes {
+	onClusterBy(t, relayModes, faults)
+}
+
+// onClusterBy runs the faults with modes of relay on a rig that works, and then checks that nothing was lost, doubled or
+// brought out of order, and that all recovers by itself. One cluster at a time: a small machine has enough to do with it.
+func onClusterBy(t *testing.T, modes []relayMode, faults func(r *clusterRig)) {
+	t.Helper()
+	for _, mode := range modes {
 		t.Run(mode.name, func(t *testing.T) {
 			r := &clusterRig{T: t, kafka: kafkatest.Start(t, kafkatest.Options{Brokers: 3}), db: open(t, database(t))}
 			r.createTopic()
@@ -240,4 +251,20 @@ func (r *clusterRig) says(name, what string, health func() error, holds func(err
 		}
 	}()
 	waitFor(r, fmt.Sprintf("%s of the %s", what, name), func() bool { last = health(); return holds(last) })
+}
+
+// coordinator returns the broker that coordinates the transactions of most of the relay's producers.
+func (r *clusterRig) coordinator() int {
+	r.Helper()
+	admin := kadm.NewClient(must(kgo.NewClient(kgo.SeedBrokers(r.kafka.Brokers()...)))(r))
+	defer admin.Close()
+	all := must(admin.ListTransactions(r.Context(), nil, nil))(r)
+	if len(all) == 0 {
+		r.Fatal("nobody coordinates a transaction")
+	}
+	producers := make(map[int]int)
+	for _, tx := range all {
+		producers[int(tx.Coordinator)-1]++ // ids of nodes begin at 1
+	}
+	return slices.MaxFunc(slices.Sorted(maps.Keys(producers)), func(a, b int) int { return producers[a] - producers[b] })
 }
