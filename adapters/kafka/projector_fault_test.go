@@ -29,7 +29,7 @@ func TestProjectorChild(t *testing.T) {
 // their connections, and one stands still until the others have taken over what it had.
 func TestFaultProjectorsDieStandStillAndLoseConnections(t *testing.T) {
 	t.Parallel()
-	const aggregates, each = 15, 20
+	const aggregates, each = 15, 100
 	url := databaseURL(t)
 	r := newRigOn(t, embeddedtest.Broker(t), url)
 	r.createTopic()
@@ -50,7 +50,7 @@ func TestFaultProjectorsDieStandStillAndLoseConnections(t *testing.T) {
 			r.endSessions()
 		}
 		applicationtest.Eventually(t, func() error {
-			if now := r.handledCount(); now < before+aggregates*each/4 {
+			if now := r.handledCount(); now < before+aggregates*each/10 {
 				return fmt.Errorf("%d events handled, want progress from %d", now, before)
 			}
 			return nil
