@@ -25,7 +25,7 @@ type Sizes struct {
 
 	Sends int // requests through a mediator
 
-	Projected  int64 // events that a projection reads
+	Projected  int64 // events that a projection reads, or is rebuilt from
 	PerMessage int64 // of them, with a transaction for each message
 
 	Growth []int64 // events in the log
@@ -74,7 +74,7 @@ func All(r *rig.Rig, s Sizes) []measure.Case {
 	for _, clients := range s.Clients {
 		all = append(all, w.appending(relational(), clients), w.appending(eventsAlone(), clients))
 	}
-	return append(all, w.relay(), w.latency(), w.mediator(), w.projection(), w.growth())
+	return append(all, w.relay(), w.latency(), w.mediator(), w.projection(), w.rebuild(), w.growth())
 }
 
 // world is what the cases share.

@@ -35,6 +35,7 @@ type program struct {
 	roles        string
 	relay        string // TENON_RELAY; empty: none
 	conns        int
+	env          []string // more settings
 	projection   *projection.Projection
 
 	makeThing func(context.Context, makeThing) (application.Done, error)
@@ -50,10 +51,10 @@ func (p *program) start(ctx context.Context, lap *measure.Lap) (failed <-chan er
 		p.conns = 20
 	}
 	bench := tenon.Context{Name: "bench", Schema: "bench", Migrations: schemas()[1].FS, Wire: p.wire}
-	cfg, err := tenon.LoadConfig([]string{
+	cfg, err := tenon.LoadConfig(append([]string{
 		"TENON_HTTP_ADDR=127.0.0.1:0", "TENON_DATABASE_URL=" + p.url, "TENON_KAFKA_BROKERS=" + p.brokers, "TENON_ROLES=" + p.roles,
 		"TENON_RELAY=" + p.relay, fmt.Sprintf("TENON_DATABASE_CONNECTIONS=%d", max(4, p.conns)), "TENON_LOG_LEVEL=error",
-	}, bench)
+	}, p.env...), bench)
 	if err != nil {
 		return nil, err
 	}

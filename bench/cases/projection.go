@@ -66,16 +66,21 @@ func (s *seenRows) add(key string, version int64, e happened) {
 
 func (s *seenRows) args() []any { return []any{s.seqs, s.keys, s.versions, s.texts} }
 
+func rowsOf(batch []projection.Event) *seenRows {
+	rows := new(seenRows)
+	for _, e := range batch {
+		rows.add(e.AggregateID, int64(e.Version), e.Event.(happened)) //nolint:errcheck,forcetypeassert // the one type that it handles
+	}
+	return rows
+}
+
 // seen is the projection as a user writes it; handled is told of each batch before it is stored.
 func seen(round int64, topic string, repeats projection.Repeats, handled func(batch []projection.Event)) *projection.Projection {
 	return &projection.Projection{
 		Name: "seen", Version: int(round), Topics: []string{topic}, Types: []string{eventType}, Repeats: repeats,
 		Apply: func(ctx context.Context, tx eventlog.Tx, batch []projection.Event) error {
 			handled(batch)
-			var rows seenRows
-			for _, e := range batch {
-				rows.add(e.AggregateID, int64(e.Version), e.Event.(happened)) //nolint:errcheck,forcetypeassert // the one type that it handles
-			}
+			rows := rowsOf(batch)
 			_, err := postgres.SQL(tx).ExecContext(ctx, insertSeenSQL, rows.args()...)
 			return postgres.Wrap(ctx, err)
 		},

@@ -71,12 +71,9 @@ func bareLoop(ctx context.Context, db *sqlx.DB, cl *kgo.Client) error {
 
 // sameLoop sends everything once, with headers.
 func sameLoop(ctx context.Context, db *sqlx.DB, cl *kgo.Client) error {
-	const columns = `position, event_id, aggregate_type, aggregate_id, version, event_type, schema_version, payload, correlation_id,
-		causation_id, traceparent`
-	return sendPages(ctx, db, cl, columns, func(rows *sqlx.Rows, r *kgo.Record) (int64, error) {
-		var e eventlog.Record
-		if err := rows.Scan(&e.Position, &e.ID, &e.AggregateType, &e.AggregateID, &e.Version, &e.Type, &e.SchemaVersion, &e.Payload,
-			&e.CorrelationID, &e.CausationID, &e.Traceparent); err != nil {
+	return sendPages(ctx, db, cl, eventColumns, func(rows *sqlx.Rows, r *kgo.Record) (int64, error) {
+		e, err := scanEvent(rows)
+		if err != nil {
 			return 0, err
 		}
 		r.Key, r.Value = []byte(e.AggregateID), e.Payload
@@ -89,35 +86,59 @@ func sameLoop(ctx context.Context, db *sqlx.DB, cl *kgo.Client) error {
 	})
 }
 
+// eventColumns are what a record is made of.
+const eventColumns = `position, event_id, aggregate_type, aggregate_id, version, event_type, schema_version, payload, correlation_id,
+	causation_id, traceparent`
+
+func scanEvent(rows *sqlx.Rows) (e eventlog.Record, err error) {
+	err = rows.Scan(&e.Position, &e.ID, &e.AggregateType, &e.AggregateID, &e.Version, &e.Type, &e.SchemaVersion, &e.Payload,
+		&e.CorrelationID, &e.CausationID, &e.Traceparent)
+	return e, err
+}
+
 // sendPages reads columns of all events and sends what scan makes of each.
 func sendPages(ctx context.Context, db *sqlx.DB, cl *kgo.Client, columns string, scan func(*sqlx.Rows, *kgo.Record) (after int64, err error)) error {
+	var first errOnce
+	err := readPages(ctx, db, columns, func(rows *sqlx.Rows) (int64, error) {
+		r := new(kgo.Record)
+		after, err := scan(rows, r)
+		if err == nil {
+			cl.Produce(ctx, r, func(_ *kgo.Record, err error) { first.set(err) })
+		}
+		return after, err
+	})
+	if err != nil {
+		return err
+	}
+	if err := cl.Flush(ctx); err != nil {
+		return err
+	}
+	return first.get()
+}
+
+// readPages reads columns of all events, row by row; each returns a row's position.
+func readPages(ctx context.Context, db *sqlx.DB, columns string, each func(*sqlx.Rows) (position int64, err error)) error {
 	page, err := db.PreparexContext(ctx, `SELECT `+columns+` FROM tenon.events WHERE position > $1 ORDER BY position LIMIT $2`)
 	if err != nil {
 		return err
 	}
 	defer page.Close()
-	var first errOnce
 	for after, n := int64(0), barePage; n == barePage; {
 		rows, err := page.QueryxContext(ctx, after, barePage)
 		if err != nil {
 			return err
 		}
 		for n = 0; rows.Next(); n++ {
-			r := new(kgo.Record)
-			if after, err = scan(rows, r); err != nil {
+			if after, err = each(rows); err != nil {
 				_ = rows.Close()
 				return err
 			}
-			cl.Produce(ctx, r, func(_ *kgo.Record, err error) { first.set(err) })
 		}
 		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 			return err
 		}
 	}
-	if err := cl.Flush(ctx); err != nil {
-		return err
-	}
-	return first.get()
+	return nil
 }
 
 // errOnce keeps the first error of many goroutines.

@@ -42,7 +42,7 @@ type Competitor struct {
 	Round func(ctx context.Context, lap *Lap) error
 }
 
-// Goal is a figure to reach. Either Against and AtLeast are set, for a ratio of medians, or AtMost, for the median itself.
+// Goal is a figure to reach: by the ratio of medians to Against if that is set, else by the median itself, from AtLeast or up to AtMost.
 type Goal struct {
 	Metric  string
 	Of      string // competitor

@@ -57,10 +57,14 @@ func (t *Table) goal(g *Goal) string {
 	of := own.Median
 	var want, got string
 	var met bool
-	if g.Against == "" {
+	switch {
+	case g.Against == "" && g.AtLeast > 0:
+		met = of >= g.AtLeast
+		want, got = fmt.Sprintf("%s: %s at least %s %s", g.Of, m.Name, number(g.AtLeast), m.Unit), number(of)+" "+m.Unit
+	case g.Against == "":
 		met = of <= g.AtMost
 		want, got = fmt.Sprintf("%s: %s at most %s %s", g.Of, m.Name, number(g.AtMost), m.Unit), number(of)+" "+m.Unit
-	} else {
+	default:
 		x := ratio(m, of, other.Median)
 		met = x >= g.AtLeast
 		want, got = fmt.Sprintf("%s: at least %s x %s", g.Of, number(g.AtLeast), g.Against), number(x)+" x"

@@ -28,6 +28,7 @@ func TestReportIsTheGoldenFile(t *testing.T) {
 					{Metric: "rate", Of: "tenon", Against: "loop", AtLeast: 25, Unmet: "never shown"},
 					{Metric: "rate", Of: "tenon", Against: "bare", AtLeast: 0.7, Unmet: "One at a time."},
 					{Metric: "time", Of: "tenon", AtMost: 20},
+					{Metric: "rate", Of: "tenon", AtLeast: 100000, Unmet: "Two cores."},
 				},
 			},
 			Figures: map[string]map[string][]float64{
