@@ -35,7 +35,7 @@ func (w world) projection() measure.Case {
 				"batches with their checkpoint in one transaction, exactly once, also what comes again under another offset."),
 			w.projectOurs(topic, allowedName, projection.Allowed,
 				"as before, for a table that takes care of what comes again, or a relay that repeats nothing."),
-			w.handlePerMessage(topic), w.pollAndInsert(topic),
+			w.projectBesideParked(topic), w.handlePerMessage(topic), w.pollAndInsert(topic),
 		},
 		Goals: []measure.Goal{
 			{
@@ -45,6 +45,10 @@ func (w world) projection() measure.Case {
 			{
 				Metric: "rate", Of: allowedName, Against: pollName, AtLeast: 0.7,
 				Unmet: "The checkpoint, and reading ten headers a record into an event.",
+			},
+			{
+				Metric: "rate", Of: parkedName, Against: projectionName, AtLeast: 0.95,
+				Unmet: "Both do the same work but for one look-up a partition at the start: the rounds' spread.",
 			},
 		},
 	}
