@@ -82,7 +82,7 @@ func (r *Rig) startBrokers(ctx context.Context, cfg Config) (err error) {
 		return nil
 	case cfg.Kafka:
 		var cluster *kafkatest.Cluster
-		if cluster, r.endKafka, err = kafkatest.Open(ctx, kafkatest.Options{}); err != nil {
+		if cluster, r.endKafka, err = kafkatest.Open(ctx, kafkatest.Options{Lasting: true}); err != nil {
 			return err
 		}
 		r.brokers = cluster.Brokers()

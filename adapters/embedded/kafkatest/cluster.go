@@ -55,7 +55,7 @@ func newCluster(ctx context.Context, in *install, opts Options) (*Cluster, error
 	}
 	c := &Cluster{dir: dir}
 	for i := range n {
-		next := &node{in: in, id: int32(i + 1), dir: filepath.Join(dir.Path(), fmt.Sprint("broker-", i))}
+		next := &node{in: in, id: int32(i + 1), lasting: opts.Lasting, dir: filepath.Join(dir.Path(), fmt.Sprint("broker-", i))}
 		next.port, err = freeport.Find(0)
 		if err == nil {
 			next.control, err = freeport.Find(0)

@@ -25,6 +25,7 @@ type node struct {
 	port    int    // for clients
 	control int    // for controllers
 	secure  int    // for users, see Secure
+	lasting bool   // see Options
 	flags   []string
 	process *child.Process // nil: not running
 }
@@ -44,7 +45,11 @@ func (n *node) start() error {
 	if flags == nil {
 		flags = []string{"-XX:SharedArchiveFile=" + n.in.archive}
 	}
-	args := append(frugal(), flags...)
+	machine := frugal()
+	if n.lasting {
+		machine, flags = lasting(), nil // the archive is of another collector
+	}
+	args := append(machine, flags...)
 	args = append(args, "-cp", n.in.classPath, "kafka.Kafka", filepath.Join(n.dir, "server.properties"))
 	cmd := exec.Command(n.in.java, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = n.dir, log, log
@@ -55,11 +60,24 @@ func (n *node) start() error {
 // frugal are flags of the virtual machine for a server that lives for seconds beside others.
 func frugal() []string {
 	return []string{
-		"-Xms64m", "-Xmx320m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-		"-Dorg.slf4j.simpleLogger.showDateTime=true", "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
-		"-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config=warn",
+		"-Xms64m", "-Xmx320m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", logTime, logTimeFormat, logConfig,
 	}
 }
+
+// lasting are the flags of kafka-server-start.sh and kafka-run-class.sh of Apache Kafka 4.
+func lasting() []string {
+	return []string{
+		"-Xms1g", "-Xmx1g", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35",
+		"-XX:+ExplicitGCInvokesConcurrent", "-Djava.awt.headless=true", logTime, logTimeFormat, logConfig,
+	}
+}
+
+// What the servers log.
+const (
+	logTime       = "-Dorg.slf4j.simpleLogger.showDateTime=true"
+	logTimeFormat = "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS"
+	logConfig     = "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config=warn"
+)
 
 // end ends the process with the signal and waits until it is gone. One that ignores it for long is killed.
 func (n *node) end(sig syscall.Signal) error {
