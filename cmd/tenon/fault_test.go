@@ -187,20 +187,23 @@ func withEachRelay(t *testing.T, fault func(t *testing.T, relay string)) {
 
 func TestFaultTheProgramIsKilledUnderLoad(t *testing.T) {
 	t.Parallel()
-	withEachRelay(t, func(t *testing.T, relay string) {
-		dir := dataDir(t)
-		p := serve(t, dir, relay)
-		l := startLoad(p, 4)
-		for range rounds(2, 15) {
-			l.reaches(t, 30)
-			p.kill()
-			p = serve(t, dir, relay)
-			l.program.Store(p)
-		}
+	withEachRelay(t, faultTheProgramIsKilled)
+}
+
+func faultTheProgramIsKilled(t *testing.T, relay string) {
+	t.Helper()
+	dir := dataDir(t)
+	p := serve(t, dir, relay)
+	l := startLoad(p, 4)
+	for range rounds(2, 15) {
 		l.reaches(t, 30)
-		l.stop()
-		l.allThere(t, p, p.env["PostgreSQL"])
-	})
+		p.kill()
+		p = serve(t, dir, relay)
+		l.program.Store(p)
+	}
+	l.reaches(t, 30)
+	l.stop()
+	l.allThere(t, p, p.env["PostgreSQL"])
 }
 
 func TestFaultPostgresAndBrokerRestartUnderLoad(t *testing.T) {

@@ -45,11 +45,10 @@ func (n *node) start() error {
 	if flags == nil {
 		flags = []string{"-XX:SharedArchiveFile=" + n.in.archive}
 	}
-	machine := frugal()
+	args := append(frugal(), flags...)
 	if n.lasting {
-		machine, flags = lasting(), nil // the archive is of another collector
+		args = lasting() // the archive is of another collector
 	}
-	args := append(machine, flags...)
 	args = append(args, "-cp", n.in.classPath, "kafka.Kafka", filepath.Join(n.dir, "server.properties"))
 	cmd := exec.Command(n.in.java, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = n.dir, log, log
