@@ -48,7 +48,7 @@ func parkMany(ctx context.Context, url string, p *projection.Projection) error {
 	for i := range all {
 		all[i] = deadletter.Event{
 			Key: deadletter.Key{
-				Place:         deadletter.Place{Projection: p.Name, Version: p.Version, Topic: p.Topics[0], Partition: int32(i % relayPartitions)}, //nolint:gosec // few
+				Place:         deadletter.Place{Projection: p.Name, Version: p.Version, Topic: p.Topics[0], Partition: int32(i % relayPartitions)},
 				AggregateType: thingType, AggregateID: fmt.Sprintf("parked-%d", i),
 			},
 			Failure: deadletter.Failure{Reason: deadletter.Refused, Error: "refused"}, ParkedAt: time.Now(), Payload: []byte("{}"), EventID: uuid.New(),
