@@ -58,10 +58,10 @@ func TestFaultProjectorsDieStandStillAndLoseConnections(t *testing.T) {
 		victim := round % len(children)
 		if round%3 == 2 {
 			stand := (victim + 1) % len(children)
-			pause(t, children[stand])
+			embeddedtest.Pause(t, children[stand])
 			produce()
 			r.wantApplied(aggregates, last)
-			resume(t, children[stand])
+			embeddedtest.Resume(t, children[stand])
 			produce()
 		}
 		_ = children[victim].Process.Kill()

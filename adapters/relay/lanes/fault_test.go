@@ -99,10 +99,10 @@ func TestFaultRelayPausedBeyondItsLease(t *testing.T) {
 		for range rounds(2, 5) {
 			l.Passes(t, 50)
 			sleeper := children[owner(t, db)]
-			pause(t, sleeper)
+			embeddedtest.Pause(t, sleeper)
 			waitFor(t, "another owner", func() bool { return children[owner(t, db)] != sleeper })
 			l.Passes(t, 50)
-			resume(t, sleeper)
+			embeddedtest.Resume(t, sleeper)
 		}
 	})
 	for _, c := range children {

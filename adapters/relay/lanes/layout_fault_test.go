@@ -140,11 +140,11 @@ func TestFaultNodeSleepsThroughAChangeOfLayout(t *testing.T) {
 		for _, lanes := range slices.Repeat([]int{3, 1}, rounds(1, 5)) {
 			l.Passes(t, 30)
 			sleeper := children[owner(t, db)]
-			pause(t, sleeper)
+			embeddedtest.Pause(t, sleeper)
 			change(t, db, lanes)
 			waitChanged(t, db, lanes)
 			l.Passes(t, 30)
-			resume(t, sleeper)
+			embeddedtest.Resume(t, sleeper)
 			l.Passes(t, 30)
 		}
 	})
