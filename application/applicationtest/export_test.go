@@ -23,6 +23,10 @@ func CheckCheckpoints(t testing.TB, name string, f CheckpointsFixture) error {
 	return runOne(t, checkpointsChecks(), name, f)
 }
 
+func CheckDeadLetters(t testing.TB, name string, f DeadLettersFixture) error {
+	return runOne(t, deadLettersChecks(), name, f)
+}
+
 func CheckEffects(t testing.TB, name string, f EffectsFixture) error {
 	return runOne(t, effectsChecks(), name, f)
 }
