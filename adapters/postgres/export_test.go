@@ -10,6 +10,7 @@ import (
 const (
 	PageSQL   = pageSQL
 	WindowSQL = windowSQL
+	StreamSQL = streamSQL
 )
 
 // PageArgs returns PageSQL's parameters.

@@ -80,8 +80,13 @@ type plan struct {
 	Rows    float64 `json:"Actual Rows"`
 	Loops   float64 `json:"Actual Loops"`
 	Removed float64 `json:"Rows Removed by Filter"`
+	Hit     int     `json:"Shared Hit Blocks"`
+	Read    int     `json:"Shared Read Blocks"`
 	Plans   []plan  `json:"Plans"`
 }
+
+// blocks returns how many blocks of tables and indexes were touched.
+func (p plan) blocks() int { return p.Hit + p.Read }
 
 func explainPage(t *testing.T, db *postgres.DB, cursor eventlog.Cursor, firstPage bool, mode string) plan {
 	t.Helper()
@@ -111,12 +116,18 @@ func explain(t *testing.T, db *postgres.DB, mode, query string, values ...any) p
 		}
 		args = append(args, pq.QuoteLiteral(fmt.Sprint(v)))
 	}
+	p := explained(t, conn, "EXECUTE explained("+strings.Join(args, ", ")+")")
+	run(t, conn, "DEALLOCATE explained")
+	return p
+}
+
+// explained runs a statement and returns how it went.
+func explained(t *testing.T, conn *sql.Conn, statement string) plan {
+	t.Helper()
 	var text string
-	execute := "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE explained(" + strings.Join(args, ", ") + ")"
-	if err := conn.QueryRowContext(t.Context(), execute).Scan(&text); err != nil {
+	if err := conn.QueryRowContext(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+statement).Scan(&text); err != nil {
 		t.Fatal(err)
 	}
-	run(t, conn, "DEALLOCATE explained")
 	var explained []struct{ Plan plan }
 	if err := json.Unmarshal([]byte(text), &explained); err != nil {
 		t.Fatal(err)
