@@ -40,7 +40,7 @@ func (t *tenure) answer(ctx context.Context, q relaying.Request) (string, error)
 	p, ok := t.parked[q.Key]
 	switch {
 	case !ok:
-		return "nothing is parked under this key", nil
+		return "nothing is parked under this key any more: an earlier request, or an attempt at this one whose answer was lost, has released it", nil
 	case q.Kind == relaying.RequestRetry:
 		return t.release(ctx, q, p, p.Position)
 	case q.Kind == relaying.RequestSkip && p.Reason == underWay(q): // interrupted when the record was given up already
