@@ -209,6 +209,9 @@ func (t *tenure) commit(ctx context.Context, b relaying.Batch) error {
 // committed takes note of a batch that is out.
 func (t *tenure) committed(b relaying.Batch, began time.Time) {
 	span := relaying.Span{From: t.progress.Cursor, To: b.Progress.Cursor, Records: len(b.Records), Highest: t.passed}
+	if t.passed == 0 {
+		span.Records = 0 // what was held back was passed long ago
+	}
 	t.progress, t.cursor, t.moved, t.foreign, t.passed = b.Progress, b.Progress.Cursor, time.Now(), nil, 0
 	for _, p := range b.Park {
 		t.parked[p.Key] = p
