@@ -9,6 +9,7 @@ import (
 
 	"github.com/tenon-go/tenon/adapters/embedded"
 	"github.com/tenon-go/tenon/adapters/embedded/internal/child"
+	"github.com/tenon-go/tenon/adapters/embedded/internal/freeport"
 	"github.com/tenon-go/tenon/adapters/embedded/kafkatest"
 )
 
@@ -30,6 +31,11 @@ func BrokerProcess(t testing.TB, dir string, opts ...BrokerOption) *Process {
 	for _, opt := range opts {
 		opt(&p.cfg)
 	}
+	port, err := freeport.Find(0) // by this process, which finds it for nobody else while the broker is down
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.cfg.Port = port
 	if kafkatest.Chosen() {
 		return &Process{real: realBroker(t, p.cfg)}
 	}
@@ -70,8 +76,7 @@ func (p *Process) Start() error {
 		return fmt.Errorf("start broker process: %w", err)
 	}
 	p.child, p.addr = process, addr
-	p.cfg.Port, err = portOf(addr)
-	return err
+	return nil
 }
 
 // Kill ends the broker as a crash would (SIGKILL) and waits until it is gone. It does nothing when

@@ -6,11 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/signal"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -64,14 +62,6 @@ func readAddr(output *os.File) (string, error) {
 			"and TestMain must call embeddedtest.Main", line), err)
 	}
 	return addr, nil
-}
-
-func portOf(addr string) (int, error) {
-	_, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return 0, err
-	}
-	return strconv.Atoi(port)
 }
 
 // serveBroker is the broker process. It returns the exit status.

@@ -172,7 +172,10 @@ type shortTarget struct{ relaying.Target }
 // Take implements relaying.Target.
 func (t shortTarget) Take(ctx context.Context, log uuid.UUID, lane int) (relaying.Session, relaying.State, error) {
 	s, state, err := t.Target.Take(ctx, log, lane)
-	return &shortSession{Session: s}, state, err
+	if err != nil {
+		return nil, state, err
+	}
+	return &shortSession{Session: s}, state, nil
 }
 
 type shortSession struct {

@@ -15,3 +15,19 @@ func TestFindPrefersTheLast(t *testing.T) {
 		t.Errorf("free port with %d preferred: %d, %v", port, got, err)
 	}
 }
+
+// A server that is down for a while must find its port free.
+func TestFindFindsNoPortTwice(t *testing.T) {
+	t.Parallel()
+	seen := make(map[int]bool)
+	for range inPart / 2 {
+		port, err := Find(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[port] {
+			t.Fatalf("port %d was found twice", port)
+		}
+		seen[port] = true
+	}
+}
