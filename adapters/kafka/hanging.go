@@ -68,17 +68,16 @@ type hanging struct {
 	epoch      int16 // the id's newest
 	first      kadm.DescribedProducer
 	partitions kadm.TopicsSet // where it is open
-	ended      kadm.TopicsSet // where it has its mark
+	ended      kadm.TopicsSet // where it has its mark, or may have
 }
 
-// findHanging looks at the lane's cursor partition, once the session's ids were taken: until then a transaction may only be under way.
-func (l *Lanes) findHanging(ctx context.Context, s *session) ([]*hanging, error) {
+// findHanging looks at partitions once the session's ids were taken, and before it writes there: until then a transaction may only be
+// under way. The error tells why some couldn't be looked at.
+func (l *Lanes) findHanging(ctx context.Context, s *session, at kadm.TopicsSet) ([]*hanging, error) {
 	var all []*hanging
-	at := make(kadm.TopicsSet)
-	at.Add(l.lanes.CursorTopic, int32(s.lane)) //nolint:gosec // below MaxLanes
-	described, err := kadm.NewClient(l.admin.cl).DescribeProducers(ctx, at)
-	if err != nil {
-		return nil, err
+	described, unseen := kadm.NewClient(l.admin.cl).DescribeProducers(ctx, at)
+	if unseen == nil {
+		unseen = undescribed(described)
 	}
 	for _, p := range described.SortedProducers() {
 		for i, cl := range s.clients {
@@ -92,7 +91,7 @@ func (l *Lanes) findHanging(ctx context.Context, s *session) ([]*hanging, error)
 		}
 	}
 	if len(all) == 0 {
-		return nil, nil
+		return nil, unseen
 	}
 	return all, l.locate(ctx, all)
 }
@@ -118,7 +117,7 @@ func (l *Lanes) locate(ctx context.Context, all []*hanging) error {
 			case p.ProducerID != h.producer:
 			case p.CurrentTxnStartOffset >= 0:
 				h.partitions.Add(p.Topic, p.Partition)
-			case p.ProducerEpoch > h.first.ProducerEpoch:
+			case p.ProducerEpoch >= h.first.ProducerEpoch: // the same one where brokers don't raise it when they decide
 				h.ended.Add(p.Topic, p.Partition)
 			}
 		}

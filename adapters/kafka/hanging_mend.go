@@ -5,16 +5,54 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// mend ends the session's transactions that hang as they were decided. It returns nil if there are none, else errMended: the
-// ids have to be taken again, for the clients know nothing of it. What can't be told is left to a person.
-func (l *Lanes) mend(ctx context.Context, s *session) error {
-	all, err := l.findHanging(ctx, s)
-	if err != nil || len(all) == 0 { // who may not look waits like everybody else
+// mendCursor looks where the lane's progress is. Who may not look waits like everybody else.
+func (l *Lanes) mendCursor(ctx context.Context, s *session) error {
+	at := make(kadm.TopicsSet)
+	at.Add(l.lanes.CursorTopic, int32(s.lane)) //nolint:gosec // below MaxLanes
+	all, err := l.findHanging(ctx, s, at)
+	if err != nil {
 		return ctx.Err()
+	}
+	return l.mend(ctx, all)
+}
+
+// mendTopics looks once at topics to which the session is about to write: its transaction there would end what hangs as it
+// ends itself, and until then nobody reads beyond. Later what is open there may be the session's own. Who may not look goes on.
+func (s *session) mendTopics(ctx context.Context, topics []string) error {
+	at := make(kadm.TopicsSet)
+	for _, name := range topics {
+		k := s.lanes.topics.get(name)
+		if k == nil || s.examined[name] {
+			continue
+		}
+		s.examined[name] = true
+		for p := range int32(k.now.Load()) { //nolint:gosec // partitions
+			at.Add(name, p)
+		}
+	}
+	if len(at) == 0 {
+		return nil
+	}
+	all, err := s.lanes.findHanging(ctx, s, at)
+	switch {
+	case len(all) > 0 && err != nil:
+		return err
+	case err != nil:
+		return ctx.Err()
+	}
+	return s.lanes.mend(ctx, all)
+}
+
+// mend ends transactions that hang as they were decided. It returns nil if there are none, else errMended: the ids have to be
+// taken again, for the clients know nothing of it. What can't be told is left to a person.
+func (l *Lanes) mend(ctx context.Context, all []*hanging) error {
+	if len(all) == 0 {
+		return nil
 	}
 	for _, h := range all {
 		commit, err := l.outcome(h)
@@ -25,7 +63,7 @@ func (l *Lanes) mend(ctx context.Context, s *session) error {
 			return fmt.Errorf("end the transaction of %s that hangs: %w", h.id, err)
 		}
 		l.cfg.Logger.Warn("kafka transaction was left open by the brokers and is ended", "id", h.id, "commit", commit,
-			"offset", h.first.CurrentTxnStartOffset, "partitions", h.partitions)
+			"topic", h.first.Topic, "offset", h.first.CurrentTxnStartOffset, "partitions", h.partitions)
 	}
 	return errMended
 }

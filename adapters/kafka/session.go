@@ -23,7 +23,9 @@ type session struct {
 	ids     []string // transactional ids, of the clients in their order
 	clients []*kgo.Client
 	parked  map[relaying.Key]bool // as committed
-	encoder encoder               // its records are the clients' while a Commit is under way, and for good after an error
+	// examined are topics that hold nothing of former owners' that was left open. Only the transaction under way uses it.
+	examined map[string]bool
+	encoder  encoder // its records are the clients' while a Commit is under way, and for good after an error
 
 	ctx    context.Context // ends with the session; its cause says why
 	cancel context.CancelCauseFunc
@@ -34,7 +36,7 @@ type session struct {
 var _ relaying.Session = (*session)(nil)
 
 func newSession(l *Lanes, log uuid.UUID, lane int) *session {
-	s := &session{lanes: l, encoder: encoder{cfg: l.lanes}, log: log, lane: lane, parked: make(map[relaying.Key]bool), closed: make(chan struct{})}
+	s := &session{lanes: l, encoder: encoder{cfg: l.lanes}, log: log, lane: lane, parked: make(map[relaying.Key]bool), examined: make(map[string]bool), closed: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	return s
 }

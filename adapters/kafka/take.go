@@ -80,7 +80,7 @@ func (l *Lanes) fenceAndRead(ctx context.Context, s *session) (relaying.State, e
 	if err := fence(ctx, s.clients); err != nil {
 		return relaying.State{}, err
 	}
-	return l.readState(ctx, s.log, s.lane, func(ctx context.Context) error { return l.mend(ctx, s) })
+	return l.readState(ctx, s.log, s.lane, func(ctx context.Context) error { return l.mendCursor(ctx, s) })
 }
 
 // readState calls undecided, if there is one, when something in the lane's partition is not decided yet.

@@ -96,6 +96,9 @@ func (t *transaction) run(ctx context.Context) error {
 	if err := t.refuseUnsent(ctx, refused); err != nil {
 		return err
 	}
+	if err := t.s.mendTopics(ctx, t.topics); err != nil {
+		return laneError(ctx, err)
+	}
 	if err := t.cl.BeginTransaction(); err != nil {
 		return laneError(ctx, fmt.Errorf("begin transaction: %w", err))
 	}
