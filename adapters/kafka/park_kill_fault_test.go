@@ -28,6 +28,7 @@ func TestParkingChild(t *testing.T) {
 	if broker == "" {
 		t.Skip("only for the process that another test starts")
 	}
+	embeddedtest.EndWithParent()
 	r := newRigOn(t, broker, os.Getenv(childDatabase))
 	if err := r.source(quickSession).Run(t.Context(), r.runner(nil)); err != nil {
 		t.Fatal(err)

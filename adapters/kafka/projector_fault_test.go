@@ -18,6 +18,7 @@ func TestProjectorChild(t *testing.T) {
 	if broker == "" {
 		t.Skip("only for the process that another test starts")
 	}
+	embeddedtest.EndWithParent()
 	r := newRigOn(t, broker, os.Getenv(childDatabase))
 	runner := r.runner(func(c *projection.RunnerConfig) { c.Projection.Repeats = projection.Allowed })
 	if err := r.source(quickSession).Run(t.Context(), runner); err != nil {

@@ -8,15 +8,16 @@ import (
 	"time"
 )
 
-// How often conditions are looked at, and for how long. Looking may cost the adapter a lot, so it becomes rarer.
+// How often conditions are looked at, and for how long: a busy machine has its time, and no test that passes waits it out.
+// Looking may cost the adapter a lot, so it becomes rarer.
 const (
 	pollFirst  = 2 * time.Millisecond
 	pollAtMost = 50 * time.Millisecond
-	pollFor    = 30 * time.Second
+	pollFor    = 90 * time.Second
 )
 
 // Eventually returns as soon as the condition returns nil. It ends the test with the condition's last error when that takes
-// longer than 30 seconds or the test's context ends. Call it from the test's own goroutine.
+// longer than 90 seconds or the test's context ends. Call it from the test's own goroutine.
 func Eventually(t testing.TB, condition func() error) {
 	t.Helper()
 	if err := until(t.Context(), condition); err != nil {

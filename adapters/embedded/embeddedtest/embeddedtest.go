@@ -37,6 +37,18 @@ func Main(m *testing.M) {
 	}
 }
 
+// EndWithParent ends this process soon after the one that started it. Processes that tests start and kill call it, so that a test
+// that panics or runs out of time leaves none behind. On Windows it does nothing.
+func EndWithParent() {
+	parent := os.Getppid()
+	go func() {
+		for os.Getppid() == parent {
+			time.Sleep(200 * time.Millisecond)
+		}
+		os.Exit(1)
+	}()
+}
+
 func startContext() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), startTimeout)
 }

@@ -18,6 +18,7 @@ const asNode = "TEST_AS_NODE"
 
 func TestMain(m *testing.M) {
 	if url := os.Getenv(asNode); url != "" {
+		embeddedtest.EndWithParent()
 		if err := node(url); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)

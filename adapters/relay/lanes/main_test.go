@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 
 // relayAsChild relays until it is killed.
 func relayAsChild(dsn, broker string) error {
+	embeddedtest.EndWithParent()
 	ctx := context.Background()
 	db, err := postgres.Open(ctx, postgres.Config{URL: dsn})
 	if err != nil {

@@ -118,7 +118,7 @@ func TestFaultLogOutageShows(t *testing.T) {
 	t.Cleanup(func() { _ = db.Close() })
 	broker := embeddedtest.Broker(t)
 	n := must(newNode(db, broker, options{
-		lanes: 2, lease: time.Second, log: log.logger(), change: func(cfg *lanes.Config) { cfg.RetryMax = 50 * time.Millisecond },
+		lanes: 2, lease: 10 * time.Second, log: log.logger(), change: func(cfg *lanes.Config) { cfg.RetryMax = 50 * time.Millisecond },
 	}))(t)
 	run(t, n)
 	appendEach(t, db, append(events("a", 1, 3), events("b", 1, 3)...)...)

@@ -102,7 +102,7 @@ type slow struct{ message.Publisher }
 
 // Publish implements message.Publisher.
 func (s slow) Publish(topic string, messages ...*message.Message) error {
-	time.Sleep(time.Duration(len(messages)) * 10 * time.Millisecond)
+	time.Sleep(time.Duration(len(messages)) * 20 * time.Millisecond)
 	return s.Publisher.Publish(topic, messages...)
 }
 
@@ -110,7 +110,7 @@ func TestPublisherThatIsSlowGetsThrough(t *testing.T) {
 	t.Parallel()
 	db, broker := open(t, database(t)), embeddedtest.Broker(t)
 	to := must(kafka.NewPublisher(kafka.Config{Brokers: []string{broker}, Linger: -1}))(t)
-	target := must(lanes.NewPublisherTarget(slow{to}, postgres.NewRelayStore(db), 100*time.Millisecond))(t)
+	target := must(lanes.NewPublisherTarget(slow{to}, postgres.NewRelayStore(db), time.Second))(t) // a batch of all takes three
 	n := must(newNode(db, broker, options{target: target}))(t)
 	appendEach(t, db, events("a", 1, 150)...)
 	end := run(t, n)
