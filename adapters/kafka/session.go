@@ -36,7 +36,10 @@ type session struct {
 var _ relaying.Session = (*session)(nil)
 
 func newSession(l *Lanes, log uuid.UUID, lane int) *session {
-	s := &session{lanes: l, encoder: encoder{cfg: l.lanes}, log: log, lane: lane, parked: make(map[relaying.Key]bool), examined: make(map[string]bool), closed: make(chan struct{})}
+	s := &session{
+		lanes: l, encoder: encoder{cfg: l.lanes}, log: log, lane: lane,
+		parked: make(map[relaying.Key]bool), examined: make(map[string]bool), closed: make(chan struct{}),
+	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	return s
 }
