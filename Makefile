@@ -56,8 +56,8 @@ torture: postgres-check ## Run the fault tests with all their rounds (TENON_TORT
 
 # What talks to Kafka. One package at a time: its brokers have the machine to themselves.
 KAFKA_PACKAGES := ./adapters/embedded/kafkatest ./adapters/kafka ./adapters/relay ./adapters/relay/lanes ./cmd/tenon
-# Several rounds of kills and Watermill's relay on three brokers take minutes each: make torture-kafka runs them too.
-KAFKA_LONG     := TestFaultTwoBrokersOfThreeKilled|TestFaultOneBrokerOfThreePaused|TestFaultOneBrokerOfThreeKilled/watermill
+# Several rounds of kills, a rolling restart and Watermill's relay on three brokers take long: make torture-kafka runs them too.
+KAFKA_LONG     := TestFaultBrokersRestartedOneByOne|TestFaultTwoBrokersOfThreeKilled|TestFaultOneBrokerOfThreePaused|TestFaultOneBrokerOfThreeKilled/watermill
 KAFKA_TIMEOUT  ?= 10m
 
 .PHONY: test-kafka
