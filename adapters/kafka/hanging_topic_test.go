@@ -32,7 +32,7 @@ func TestTransactionLeftOpenOnATopicIsEndedByItself(t *testing.T) {
 	s, _ := n.take(0)
 	r.commit(s, r.batch(0, 1, 1, 1))
 	s.Close()
-	for id := range mustBe(kadm.NewClient(r.cl).ListTransactions(t.Context(), nil, nil))(t) {
+	for id := range must(kadm.NewClient(r.cl).ListTransactions(t.Context(), nil, nil))(t) {
 		r.leaveOpen(id)
 	}
 	s, state := n.take(0)
@@ -51,27 +51,17 @@ func TestTransactionLeftOpenOnATopicIsEndedByItself(t *testing.T) {
 	r.wantPublished(9)
 }
 
-func mustBe[V any](v V, err error) func(testing.TB) V {
-	return func(t testing.TB) V {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-}
-
 // leaveOpen writes a record in a transaction of which the coordinator knows nothing.
 func (r *laneRig) leaveOpen(id string) {
 	r.Helper()
 	// Newer requests to produce would tell the coordinator.
-	cl := mustBe(kgo.NewClient(kgo.SeedBrokers(r.broker), kgo.MaxVersions(kversion.V3_8_0()), kgo.DisableClientMetrics()))(r)
+	cl := must(kgo.NewClient(kgo.SeedBrokers(r.broker), kgo.MaxVersions(kversion.V3_8_0()), kgo.DisableClientMetrics()))(r)
 	defer cl.Close()
 	begin := kmsg.NewPtrInitProducerIDRequest()
 	begin.TransactionalID, begin.TransactionTimeoutMillis, begin.ProducerID, begin.ProducerEpoch = &id, 60_000, -1, -1
 	var producer *kmsg.InitProducerIDResponse
 	applicationtest.Eventually(r, func() error { // a broker may still be ending the last one
-		producer = mustBe(begin.RequestWith(r.Context(), cl))(r)
+		producer = must(begin.RequestWith(r.Context(), cl))(r)
 		return kerr.ErrorForCode(producer.ErrorCode)
 	})
 	e := event(1000)
@@ -83,7 +73,7 @@ func (r *laneRig) leaveOpen(id string) {
 	partition.Records = transactionalBatch(producer.ProducerID, producer.ProducerEpoch, e.AggregateID, e.Payload, relaying.Headers(&e))
 	to.Partitions = append(to.Partitions, partition)
 	produce.Topics = append(produce.Topics, to)
-	produced := mustBe(produce.RequestWith(r.Context(), cl))(r)
+	produced := must(produce.RequestWith(r.Context(), cl))(r)
 	if err := kerr.ErrorForCode(produced.Topics[0].Partitions[0].ErrorCode); err != nil {
 		r.Fatal(err)
 	}

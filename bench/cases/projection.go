@@ -31,11 +31,13 @@ func (w world) projection() measure.Case {
 			"handled, so that joining the group doesn't count.", w.sizes.Projected, relayPartitions),
 		Metrics: rate("events/s"),
 		Competitors: []measure.Competitor{
-			w.projectOurs(topic, projectionName, projection.Once,
+			w.projectOurs(topic, projectionName, projection.Once, nil,
 				"batches with their checkpoint in one transaction, exactly once, also what comes again under another offset."),
-			w.projectOurs(topic, allowedName, projection.Allowed,
+			w.projectOurs(topic, allowedName, projection.Allowed, nil,
 				"as before, for a table that takes care of what comes again, or a relay that repeats nothing."),
-			w.projectBesideParked(topic), w.handlePerMessage(topic), w.pollAndInsert(topic),
+			w.projectOurs(topic, parkedName, projection.Once, parkMany,
+				"as the first, while that many other aggregates of the same partitions are held back."),
+			w.handlePerMessage(topic), w.pollAndInsert(topic),
 		},
 		Goals: []measure.Goal{
 			{
@@ -91,7 +93,8 @@ func seen(round int64, topic string, repeats projection.Repeats, handled func(ba
 	}
 }
 
-func (w world) projectOurs(topic *filledTopic, name string, repeats projection.Repeats, note string) measure.Competitor {
+// projectOurs runs the projection in a database that before has prepared, if it isn't nil.
+func (w world) projectOurs(topic *filledTopic, name string, repeats projection.Repeats, before prepare, note string) measure.Competitor {
 	return measure.Competitor{
 		Name: name, Role: measure.Ours, Note: note,
 		Round: func(ctx context.Context, lap *measure.Lap) error {
@@ -100,11 +103,18 @@ func (w world) projectOurs(topic *filledTopic, name string, repeats projection.R
 				return err
 			}
 			progress := newProgress()
-			p := program{
-				url: url, brokers: w.rig.Brokers()[0], roles: "projections",
-				projection: seen(round, topic.name, repeats, func(batch []projection.Event) { progress.add(len(batch)) }),
+			reads := seen(round, topic.name, repeats, func(batch []projection.Event) { progress.add(len(batch)) })
+			after := func(context.Context) error { return nil }
+			if before != nil {
+				if after, err = before(ctx, url, reads); err != nil {
+					return err
+				}
 			}
-			return w.projected(ctx, lap, url, w.sizes.Projected, progress, p.start)
+			p := program{url: url, brokers: w.rig.Brokers()[0], roles: "projections", projection: reads}
+			if err := w.projected(ctx, lap, url, w.sizes.Projected, progress, p.start); err != nil {
+				return err
+			}
+			return after(ctx)
 		},
 	}
 }
@@ -122,6 +132,21 @@ func (p *progress) add(n int) {
 	p.handled.Add(int64(n))
 }
 
+// until waits until n events were handled and then until stored says that they are all there, while the projection runs.
+func (p *progress) until(ctx context.Context, n int64, failed <-chan error, stored func() (bool, error)) error {
+	return rig.Until(ctx, func() (bool, error) {
+		select {
+		case err := <-failed:
+			return false, fmt.Errorf("the projection ended: %w", err)
+		default:
+		}
+		if p.handled.Load() < n {
+			return false, nil
+		}
+		return stored()
+	})
+}
+
 // projected measures the time from the first record handled until n rows are in the table; there may be more then. They must
 // be different ones and whole.
 func (w world) projected(ctx context.Context, lap *measure.Lap, url string, n int64, p *progress, start starter) error {
@@ -134,15 +159,7 @@ func (w world) projected(ctx context.Context, lap *measure.Lap, url string, n in
 		return err
 	}
 	var rows int64
-	err = rig.Until(ctx, func() (bool, error) {
-		select {
-		case err := <-failed:
-			return false, fmt.Errorf("the projection ended: %w", err)
-		default:
-		}
-		if p.handled.Load() < n {
-			return false, nil
-		}
+	err = p.until(ctx, n, failed, func() (bool, error) {
 		err := db.QueryRowContext(ctx, `SELECT count(*) FROM bench.seen`).Scan(&rows)
 		return rows >= n, err
 	})

@@ -11,7 +11,6 @@ import (
 	"github.com/tenon-go/tenon/adapters/postgres"
 	"github.com/tenon-go/tenon/application/deadletter"
 	"github.com/tenon-go/tenon/application/projection"
-	"github.com/tenon-go/tenon/bench/measure"
 )
 
 const (
@@ -19,31 +18,11 @@ const (
 	parked     = 10_000
 )
 
-// projectBesideParked is the projection while other aggregates of its partitions are parked.
-func (w world) projectBesideParked(topic *filledTopic) measure.Competitor {
-	return measure.Competitor{
-		Name: parkedName, Role: measure.Ours, Note: "as the first, while that many other aggregates of the same partitions are held back.",
-		Round: func(ctx context.Context, lap *measure.Lap) error {
-			round, url, err := topic.next(ctx, lap)
-			if err != nil {
-				return err
-			}
-			progress := newProgress()
-			p := seen(round, topic.name, projection.Once, func(batch []projection.Event) { progress.add(len(batch)) })
-			if err := parkMany(ctx, url, p); err != nil {
-				return err
-			}
-			program := program{url: url, brokers: w.rig.Brokers()[0], roles: "projections", projection: p}
-			if err := w.projected(ctx, lap, url, w.sizes.Projected, progress, program.start); err != nil {
-				return err
-			}
-			return count(ctx, url, `SELECT count(*) FROM tenon.parked_sequences`, parked)
-		},
-	}
-}
+// prepare readies a database for a projection that begins, and returns what checks it afterwards.
+type prepare func(ctx context.Context, url string, p *projection.Projection) (after func(context.Context) error, err error)
 
 // parkMany parks an event each of aggregates that the topic doesn't have.
-func parkMany(ctx context.Context, url string, p *projection.Projection) error {
+func parkMany(ctx context.Context, url string, p *projection.Projection) (after func(context.Context) error, err error) {
 	all := make([]deadletter.Event, parked)
 	for i := range all {
 		all[i] = deadletter.Event{
@@ -56,9 +35,12 @@ func parkMany(ctx context.Context, url string, p *projection.Projection) error {
 	}
 	db, err := postgres.Open(ctx, postgres.Config{URL: url})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return errors.Join(park(ctx, db, all), db.Close())
+	after = func(ctx context.Context) error {
+		return count(ctx, url, `SELECT count(*) FROM tenon.parked_sequences`, parked)
+	}
+	return after, errors.Join(park(ctx, db, all), db.Close())
 }
 
 func park(ctx context.Context, db *postgres.DB, all []deadletter.Event) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill"
 	watermillkafka "github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka"
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/jmoiron/sqlx"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tenon-go/tenon/application/relaying"
@@ -19,8 +20,8 @@ import (
 )
 
 // sqlOpen returns a pool for the lap.
-func sqlOpen(lap *measure.Lap, url string) (*sql.DB, error) {
-	db, err := sql.Open("postgres", url)
+func sqlOpen(lap *measure.Lap, url string) (*sqlx.DB, error) {
+	db, err := sqlx.Open("postgres", url)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +63,7 @@ func (w world) handlePerMessage(topic *filledTopic) measure.Competitor {
 			p := newProgress()
 			router.AddConsumerHandler("seen", topic.name, subscriber, func(msg *message.Message) error {
 				p.add(1)
-				return insertOne(msg, db, insert)
+				return insertOne(msg, db.DB, insert)
 			})
 			return w.projected(ctx, lap, url, w.sizes.PerMessage, p, background(router.Run))
 		},
@@ -108,7 +109,7 @@ func (w world) pollAndInsert(topic *filledTopic) measure.Competitor {
 			p := newProgress()
 			return w.projected(ctx, lap, url, w.sizes.Projected, p, background(func(ctx context.Context) error {
 				for {
-					if err := insertPoll(ctx, cl, db, p); err != nil {
+					if err := insertPoll(ctx, cl, db.DB, p); err != nil {
 						return errors.Join(ctx.Err(), err)
 					}
 				}

@@ -13,7 +13,6 @@ import (
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/projection"
 	"github.com/tenon-go/tenon/bench/measure"
-	"github.com/tenon-go/tenon/bench/rig"
 	"github.com/tenon-go/tenon/domain"
 )
 
@@ -151,15 +150,7 @@ func (w world) rebuilt(
 ) error {
 	n := w.sizes.Projected
 	all := func(table string) error {
-		return rig.Until(ctx, func() (bool, error) {
-			select {
-			case err := <-failed:
-				return false, fmt.Errorf("the projection ended: %w", err)
-			default:
-			}
-			if p.handled.Load() < n {
-				return false, nil
-			}
+		return p.until(ctx, n, failed, func() (bool, error) {
 			got, err := passed(table)
 			if err == nil && got > n {
 				err = fmt.Errorf("%s has %d events, want %d", table, got, n)
@@ -184,11 +175,10 @@ func (w world) bareRead() measure.Competitor {
 			if err != nil {
 				return err
 			}
-			db, err := sqlx.Open("postgres", url)
+			db, err := sqlOpen(lap, url)
 			if err != nil {
 				return err
 			}
-			lap.Cleanup(db.Close)
 			began, n := time.Now(), int64(0)
 			err = readPages(ctx, db, eventColumns, func(rows *sqlx.Rows) (int64, error) {
 				n++

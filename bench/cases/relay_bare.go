@@ -40,11 +40,10 @@ func (w world) bare(name string, loop func(context.Context, *sqlx.DB, *kgo.Clien
 			if err != nil {
 				return err
 			}
-			db, err := sqlx.Open("postgres", url)
+			db, err := sqlOpen(lap, url)
 			if err != nil {
 				return err
 			}
-			lap.Cleanup(db.Close)
 			cl, err := kgo.NewClient(kgo.SeedBrokers(w.rig.Brokers()...), kgo.DefaultProduceTopic(topic))
 			if err != nil {
 				return err

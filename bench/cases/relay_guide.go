@@ -30,11 +30,10 @@ func (w world) guideLoop() measure.Competitor {
 			if err != nil {
 				return err
 			}
-			db, err := sqlx.Open("postgres", url)
+			db, err := sqlOpen(lap, url)
 			if err != nil {
 				return err
 			}
-			lap.Cleanup(db.Close)
 			producer, err := sarama.NewSyncProducer(w.rig.Brokers(), guideProducer())
 			if err != nil {
 				return err
