@@ -16,6 +16,7 @@ const firstPage = 500
 type feed struct {
 	cfg   *Config
 	lane  relaying.Lane
+	bytes func() int      // bound of the next page
 	final eventlog.Cursor // where reading ends; "": it goes on
 	held  chan struct{}   // closed when reading is to end with the window
 	once  sync.Once       // closes held
@@ -28,7 +29,7 @@ type feed struct {
 
 // newFeed begins to read where the tenure is, as the layout asks.
 func (t *tenure) newFeed(ctx context.Context, l relaying.Layout) (*feed, error) {
-	f := &feed{cfg: &t.relay.cfg, lane: t.lane, pages: make(chan relaying.Page), held: make(chan struct{}), done: make(chan struct{})}
+	f := &feed{cfg: &t.relay.cfg, lane: t.lane, bytes: t.pageBytes, pages: make(chan relaying.Page), held: make(chan struct{}), done: make(chan struct{})}
 	if l.Epoch == t.epoch && l.Next != 0 {
 		if f.final = l.Final; f.final == "" {
 			f.hold()
@@ -89,7 +90,7 @@ func (f *feed) read(ctx context.Context, at eventlog.Cursor) error {
 			woken = f.cfg.Wake.Wait() // before looking, or a commit in between is missed
 		}
 		page, err := f.cfg.Log.Read(ctx, relaying.Query{
-			Lane: f.lane, After: at, Records: min(size, f.cfg.BatchRecords), Bytes: f.cfg.BatchBytes,
+			Lane: f.lane, After: at, Records: min(size, f.cfg.BatchRecords), Bytes: f.bytes(),
 			// A lane that was taken again while it holds must not pass where all lanes end, which may be set already.
 			Within: f.final == "" && f.holding(),
 		})

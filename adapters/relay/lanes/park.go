@@ -65,10 +65,11 @@ func parkedAt(r *eventlog.Record, after eventlog.Cursor, why error, attempts int
 	}
 }
 
-// learn remembers which records of a failed batch are refused for good.
+// learn remembers which records of a failed batch are refused for good, or that the batch may have been too large.
 func (t *tenure) learn(b relaying.Batch, err error) error {
 	var refused *relaying.RefusedError
 	if !errors.As(err, &refused) {
+		t.narrow()
 		return err
 	}
 	for _, r := range refused.Refusals {

@@ -88,7 +88,7 @@ func (t *tenure) release(ctx context.Context, q relaying.Request, p relaying.Par
 
 func (t *tenure) withheld(ctx context.Context, p relaying.Parked, from int64, most int) ([]eventlog.Record, error) {
 	records, err := t.relay.cfg.Log.Withheld(ctx, relaying.WithheldQuery{
-		Key: p.Key, From: from, After: p.After, Passed: t.cursor, Records: most, Bytes: t.relay.cfg.BatchBytes,
+		Key: p.Key, From: from, After: p.After, Passed: t.cursor, Records: most, Bytes: t.pageBytes(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read what is parked: %w", err)

@@ -220,6 +220,7 @@ func (t *tenure) committed(b relaying.Batch, began time.Time) {
 	for _, k := range b.Release {
 		delete(t.parked, k)
 	}
+	t.widen()
 	t.totals.batches.Add(1)
 	t.totals.records.Add(int64(len(b.Records)))
 	t.totals.parked.Store(int64(len(t.parked)))

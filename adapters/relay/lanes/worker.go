@@ -25,6 +25,8 @@ type worker struct {
 	taken   bool // before
 	totals  counters
 	commits atomic.Int64 // when the commit that has no answer yet began, in nanoseconds since 1970; 0: none
+	halved  atomic.Int32 // how often the bound on a page's bytes is halved
+	carried int          // commits since that has changed or one has failed
 
 	// refused are records that the target won't take, learned from batches that failed; they outlive the session, until
 	// their keys are parked.
@@ -125,4 +127,29 @@ func (w *worker) run(ctx context.Context) {
 func (w *worker) well(between *pause.Pause) {
 	w.trouble.ok()
 	between.Reset()
+}
+
+// maxHalved bounds how often the bound on a page's bytes is halved: from 4 MiB to 4 KiB. widenAfter is how many commits in
+// a row have succeeded before it is doubled again: on a line that stays slow, the next one may take its whole time in vain.
+const (
+	maxHalved  = 10
+	widenAfter = 16
+)
+
+// pageBytes bounds the next page. Without narrowing it, a batch that a slow line can't carry in the time for one commit
+// would be tried for ever.
+func (w *worker) pageBytes() int { return max(w.relay.cfg.BatchBytes>>w.halved.Load(), 1) }
+
+// narrow follows a commit that has failed and not for its records. It and widen are called by one goroutine.
+func (w *worker) narrow() {
+	w.halved.Store(min(w.halved.Load()+1, maxHalved))
+	w.carried = 0
+}
+
+// widen follows a commit that has succeeded.
+func (w *worker) widen() {
+	if w.carried++; w.carried >= widenAfter {
+		w.halved.Store(max(w.halved.Load()-1, 0))
+		w.carried = 0
+	}
 }
