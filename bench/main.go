@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"runtime/pprof"
 	"strings"
 	"syscall"
 
@@ -44,6 +45,7 @@ type options struct {
 	rounds  int
 	quick   bool
 	out     string
+	profile string
 	servers rig.Config
 }
 
@@ -55,6 +57,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.rounds, "rounds", 3, "rounds of each competitor, 1 or more")
 	flags.BoolVar(&o.quick, "quick", false, "smaller sizes, for a look")
 	flags.StringVar(&o.out, "out", "RESULTS.md", "`file` to write, - for standard output")
+	flags.StringVar(&o.profile, "profile", "", "`file` to write a processor profile of this program to, for go tool pprof; empty: none")
 	flags.StringVar(&o.servers.Data, "data", "", "`directory` for PostgreSQL's data, such as /dev/shm; empty: the one for temporary files")
 	flags.BoolVar(&o.servers.Kafka, "kafka", false, "start an Apache Kafka instead of kfake; needs Java 17 and, the first time, Maven")
 	brokers := flags.String("brokers", "", "host:port,... of a Kafka that runs already; empty: a broker of its own")
@@ -95,7 +98,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if len(chosen) == 0 {
 		return fmt.Errorf("no case matches -case %s", o.only)
 	}
-	tables, err := measure.Run(ctx, chosen, o.rounds, stderr)
+	tables, err := o.measure(ctx, chosen, stderr)
 	if err != nil {
 		return err
 	}
@@ -109,6 +112,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return err
 	}
 	return os.WriteFile(o.out, report.Bytes(), 0o644) //nolint:gosec // for everybody to read
+}
+
+// measure runs the cases, under the profiler if asked to.
+func (o *options) measure(ctx context.Context, chosen []measure.Case, stderr io.Writer) (tables []measure.Table, err error) {
+	if o.profile != "" {
+		f, err := os.Create(o.profile)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, f.Close()) }()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return nil, err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	return measure.Run(ctx, chosen, o.rounds, stderr)
 }
 
 // choose returns the cases that are asked for.
