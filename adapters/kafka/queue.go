@@ -22,11 +22,11 @@ func (w *worker) feed(records []*kgo.Record) {
 	w.signal()
 }
 
-// batch takes up to MaxBatch records off the queue and lets fetching go on when half of what may wait is gone.
+// batch takes the records of a batch off the queue and lets fetching go on when half of what may wait is gone.
 func (w *worker) batch() []projection.Delivery {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n := min(len(w.queue), w.m.cfg.MaxBatch)
+	n := min(len(w.queue), w.size.Now())
 	batch := make([]projection.Delivery, n)
 	for i, r := range w.queue[:n] {
 		w.bytes -= size(r)

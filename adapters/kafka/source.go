@@ -17,7 +17,7 @@ type SourceConfig struct {
 	Group  string   // consumer group; required. Several sources of one group share the partitions
 	Topics []string // required. Topics that don't exist yet are waited for
 
-	MaxBatch       int           // records handed over at once; 0: 2000
+	MaxBatch       int           // most records handed over at once, see projection.BatchSize; 0: 10,000
 	MaxBuffered    int           // bytes of records per partition that wait, above which fetching pauses; 0: 4 MiB
 	MaxWait        time.Duration // how long a broker may hold a request while there is nothing new; 0: 500 ms
 	SessionTimeout time.Duration // after which a silent member's partitions go to others; brokers want at least 6 s; 0: 10 s
@@ -59,7 +59,7 @@ func (c SourceConfig) checked() (SourceConfig, error) {
 		}
 	}
 	if c.MaxBatch == 0 {
-		c.MaxBatch = 2000
+		c.MaxBatch = 10_000
 	}
 	if c.MaxBuffered == 0 {
 		c.MaxBuffered = 4 << 20

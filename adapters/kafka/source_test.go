@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tenon-go/tenon/adapters/kafka"
@@ -68,6 +69,31 @@ func TestSourceRedeliveryHasNoEffect(t *testing.T) {
 	r.start(small, &staleStart{Handler: r.runner(nil), told: make(map[projection.Partition]bool)})
 	r.produce(records(9, 61, 70)...)
 	r.wantApplied(9, 70)
+}
+
+// measuring notes the largest batch.
+type measuring struct {
+	projection.Handler
+	largest atomic.Int64
+}
+
+func (h *measuring) Handle(ctx context.Context, p projection.Partition, from int64, batch []projection.Delivery) (int64, error) {
+	h.largest.Store(max(h.largest.Load(), int64(len(batch))))
+	return h.Handler.Handle(ctx, p, from, batch)
+}
+
+func TestSourceHandsOverMoreAtOnceWhileThereIsMore(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := &measuring{Handler: r.runner(nil)}
+	r.start(r.source(func(c *kafka.SourceConfig) { c.MaxBatch = 1500 }), h)
+	for last := 3000; h.largest.Load() < 1500; last += 3000 { // a batch that took long is no reason for more
+		r.produce(records(1, last-2999, last)...)
+		r.wantApplied(1, last)
+	}
+	if got := h.largest.Load(); got != 1500 {
+		t.Errorf("the largest batch has %d records, want 1500 at most", got)
+	}
 }
 
 // failing is a handler that refuses one of the calls.

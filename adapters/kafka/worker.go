@@ -19,6 +19,7 @@ type worker struct {
 	m         *member
 	partition projection.Partition
 	next      int64 // what the handler is passed as from; only run touches it
+	size      projection.BatchSize
 	ctx       context.Context
 	cancel    context.CancelFunc
 
@@ -39,7 +40,7 @@ type worker struct {
 
 func newWorker(m *member, p projection.Partition, next int64) *worker {
 	w := &worker{
-		m: m, partition: p, next: next, fed: next,
+		m: m, partition: p, next: next, fed: next, size: projection.NewBatchSize(m.cfg.MaxBatch),
 		wake: make(chan struct{}, 1), stopping: make(chan struct{}), done: make(chan struct{}),
 	}
 	w.ctx, w.cancel = context.WithCancel(context.WithoutCancel(m.ctx))
@@ -57,7 +58,9 @@ func (w *worker) run() {
 		if len(batch) == 0 {
 			continue
 		}
+		began := time.Now()
 		next, err := w.m.handler.Handle(w.ctx, w.partition, w.next, batch)
+		w.size.Took(len(batch), time.Since(began))
 		if errors.Is(err, projection.ErrMoved) {
 			next, err = w.restart()
 		} else if err == nil {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/tenon-go/tenon/application/consuming"
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/projection"
 	"github.com/tenon-go/tenon/application/relaying"
@@ -31,6 +30,7 @@ type projectionLane struct {
 	stored  eventlog.Cursor // as in the database at offset next
 	next    int64
 	page    projectionPage
+	size    projection.BatchSize
 	written time.Time // when the place was last stored, or the lane claimed
 	failing time.Duration
 	quiet   time.Duration
@@ -38,7 +38,7 @@ type projectionLane struct {
 
 func newProjectionLane(f *ProjectionLog, row feedLane, log uuid.UUID) *projectionLane {
 	return &projectionLane{
-		feed: f, number: row.Lane, of: row.Lanes,
+		feed: f, number: row.Lane, of: row.Lanes, size: projection.NewBatchSize(f.cfg.Batch),
 		partition: projection.Partition{Topic: projection.LogTopic, ID: log, Number: int32(row.Lane)}, //nolint:gosec // below MaxLanes
 	}
 }
@@ -147,10 +147,10 @@ type readPage struct {
 
 // readAhead reads the page after a cursor in the background. Its goroutine ends with the read.
 func (l *projectionLane) readAhead(ctx context.Context, after eventlog.Cursor) chan readPage {
-	ready, woken := make(chan readPage, 1), l.feed.cfg.Signal.Wait()
+	ready, woken, size := make(chan readPage, 1), l.feed.cfg.Signal.Wait(), l.size.Now()
 	go func() {
 		page, err := l.feed.log.read(ctx, relaying.Query{
-			Lane: relaying.Lane{Number: l.number, Of: l.of}, After: after, Records: l.feed.cfg.Batch, Bytes: l.feed.cfg.Bytes,
+			Lane: relaying.Lane{Number: l.number, Of: l.of}, After: after, Records: size, Bytes: l.feed.cfg.Bytes,
 		})
 		ready <- readPage{page, woken, err}
 	}()
@@ -172,15 +172,15 @@ func (l *projectionLane) hand(ctx context.Context, h projection.Handler, from in
 		if !slices.Contains(l.feed.cfg.Projection.Topics, r.Topic) {
 			continue
 		}
-		d := consuming.LogDelivery(r)
-		d.Partition, d.Offset = l.partition, from+int64(len(batch))
-		d.Headers = append(d.Headers, relaying.Header{Name: projection.HeaderLogTopic, Value: r.Topic})
+		batch = append(batch, projection.Delivery{Partition: l.partition, Offset: from + int64(len(batch)), Value: r.Payload, Record: *r})
+		d := &batch[len(batch)-1]
 		d.Record.Metadata, d.Record.Actor, d.Record.RecordedAt = nil, "", time.Time{}
-		batch = append(batch, d)
 		l.page.positions = append(l.page.positions, r.Position)
 	}
 	if len(batch) > 0 {
+		began := time.Now()
 		next, err := h.Handle(ctx, l.partition, from, batch)
+		l.size.Took(len(page.Records), time.Since(began))
 		if err != nil {
 			return from, err
 		}

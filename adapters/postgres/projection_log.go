@@ -25,7 +25,7 @@ type ProjectionLogConfig struct {
 	// Signal tells of commits; nil: the DB's own, which knows those of this process.
 	Signal *eventlog.Signal
 
-	Batch        int           // records handed over at once; 0: 1000
+	Batch        int           // most records handed over at once, see projection.BatchSize; 0: 10,000
 	Bytes        int           // of payload in a page; 0: 4 MiB. Two pages of each lane are in memory
 	PollInterval time.Duration // how often a quiet log is looked at; 0: 1 s
 	Lease        time.Duration // after which the lanes of a node that died go to others; 0: 5 s
@@ -56,7 +56,7 @@ func (c *ProjectionLogConfig) check() error {
 			*d.value = d.fallback
 		}
 	}
-	for n, fallback := range map[*int]int{&c.Lanes: 1, &c.Batch: 1000, &c.Bytes: 4 << 20} {
+	for n, fallback := range map[*int]int{&c.Lanes: 1, &c.Batch: 10_000, &c.Bytes: 4 << 20} {
 		if *n == 0 {
 			*n = fallback
 		}

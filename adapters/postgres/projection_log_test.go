@@ -14,6 +14,7 @@ import (
 	"github.com/tenon-go/tenon/application/deadletter"
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/projection"
+	"github.com/tenon-go/tenon/application/relaying"
 	"github.com/tenon-go/tenon/domain"
 )
 
@@ -109,7 +110,7 @@ func TestProjectionLogFiltersTopicsAndHidesWhatKafkaDoesntCarry(t *testing.T) {
 	var got []eventlog.Record
 	for len(got) < 2 {
 		for _, d := range <-h.batches {
-			if d.Record.Position == 0 || d.Record.ID == (uuid.UUID{}) || d.Partition.Topic != projection.LogTopic || string(d.Key) != "x" {
+			if d.Record.Position == 0 || d.Record.ID == (uuid.UUID{}) || d.Partition.Topic != projection.LogTopic || d.Key != nil || d.Headers != nil {
 				t.Errorf("delivery %+v", d)
 			}
 			d.Record.Position, d.Record.ID = 0, uuid.UUID{}
@@ -122,6 +123,35 @@ func TestProjectionLogFiltersTopicsAndHidesWhatKafkaDoesntCarry(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
+	}
+}
+
+func TestProjectionLogHandsOverMoreAtOnceWhileThereIsMore(t *testing.T) {
+	t.Parallel()
+	db, largest := openForSteps(t), 0
+	h := &collecting{batches: make(chan []projection.Delivery, 100)}
+	runFeed(t, must(postgres.NewProjectionLog(db, postgres.ProjectionLogConfig{Projection: steps(thingTopic), Batch: 1500}))(t), h)
+	for v := domain.Version(0); largest < 1500; { // a batch that took long is no reason for more
+		events := make([]eventlog.Record, 3000)
+		for i := range events {
+			v++
+			events[i] = eventlog.Record{
+				ID: uuid.Must(uuid.NewV7()), Topic: thingTopic, AggregateType: "thing", AggregateID: "x", Version: v, Type: "thing.changed",
+				SchemaVersion: 1, Payload: []byte("{}"), RecordedAt: time.Now(),
+			}
+		}
+		tx := must(db.Begin(t.Context()))(t)
+		if err := tx.Append(t.Context(), events); err != nil {
+			t.Fatal(err)
+		}
+		commit(t, tx)
+		for left := len(events); left > 0; {
+			n := len(<-h.batches)
+			left, largest = left-n, max(largest, n)
+		}
+	}
+	if largest != 1500 {
+		t.Errorf("the largest batch has %d events, want 1500 at most", largest)
 	}
 }
 
@@ -153,6 +183,12 @@ func TestProjectionLogParksAnAggregateOverAllItsTopics(t *testing.T) {
 	parked := must(letters.Events(t.Context(), deadletter.Filter{}, 0, 10))(t)
 	if parked[0].Reason != deadletter.Refused || parked[1].Reason != deadletter.Behind || parked[0].Key != parked[1].Key {
 		t.Errorf("parked: %+v", parked)
+	}
+	for i, want := range []string{"things.b", "things.a"} {
+		topic, event := relaying.Last(parked[i].Headers, projection.HeaderLogTopic), relaying.Last(parked[i].Headers, relaying.HeaderEventID)
+		if string(parked[i].RecordKey) != "thing-0" || topic != want || event != parked[i].EventID.String() {
+			t.Errorf("parked as key %q, topic %q, event %q; want thing-0, %s, %s", parked[i].RecordKey, topic, event, want, parked[i].EventID)
+		}
 	}
 	waitFor(t, "copies on the topics' own dead-letter topics", func() bool {
 		return queryValue[string](t, db, `SELECT coalesce(string_agg(topic, ' ' ORDER BY position), '') FROM tenon.events

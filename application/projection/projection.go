@@ -81,7 +81,8 @@ type Partition struct {
 }
 
 // LogTopic is the topic of partitions that stand for lanes of the log, which some sources read without a broker. A lane has events
-// of all topics that its projection reads, in order.
+// of all topics that its projection reads, in order. Their deliveries have neither key nor headers: what those would be follows from
+// the record.
 const LogTopic = "tenon.log"
 
 // HeaderLogTopic is the header that says which topic an event of the log belongs to.

@@ -13,9 +13,9 @@ import (
 
 // item is a delivery and what became of it so far.
 type item struct {
-	Delivery
+	*Delivery
 	key     deadletter.Key
-	event   Event
+	event   domain.Event
 	passed  bool     // its type isn't one of the projection's
 	held    bool     // its sequence was parked when it was read: it isn't decoded
 	failure *failure // why it is to be parked
@@ -32,13 +32,11 @@ func (r *Runner) Handle(ctx context.Context, p Partition, from int64, batch []De
 		return from, err
 	}
 	for {
-		run := make([]item, 0, len(batch))
-		for _, d := range batch {
-			it, err := r.read(ctx, d, set)
-			if err != nil {
+		run := make([]item, len(batch))
+		for i := range batch {
+			if err := r.read(ctx, &batch[i], set, &run[i]); err != nil {
 				return from, err
 			}
-			run = append(run, it)
 		}
 		from, err = r.apply(ctx, p, from, run, set, r.cfg.Retries)
 		if !errors.Is(err, errReleased) {
@@ -48,34 +46,31 @@ func (r *Runner) Handle(ctx context.Context, p Partition, from int64, batch []De
 	}
 }
 
-// read decodes a delivery, unless its aggregate is parked. What can't be decoded is poison at once if the codec says that
+// read makes it of a delivery, which it decodes unless its aggregate is parked. What can't be decoded is poison at once if the codec says that
 // trying again is of no use, else after the retries.
-func (r *Runner) read(ctx context.Context, d Delivery, set *parkedSet) (item, error) {
-	it := item{Delivery: d, key: r.keyOf(&d)}
+func (r *Runner) read(ctx context.Context, d *Delivery, set *parkedSet, it *item) error {
+	it.Delivery, it.key = d, r.keyOf(d)
 	if d.Err != nil {
 		it.failure = &failure{reason: deadletter.Undecodable, cause: d.Err, attempts: 1}
-		return it, nil
+		return nil
 	}
 	if !slices.Contains(r.cfg.Projection.Types, d.Record.Type) {
 		if it.passed = !r.cfg.ParkUnknown || r.cfg.Known != nil && r.cfg.Known(d.Record.Type); !it.passed {
 			it.failure = &failure{reason: deadletter.Unknown, cause: fmt.Errorf("no handler for events of type %q", d.Record.Type), attempts: 1}
 		}
-		return it, nil
+		return nil
 	}
 	if it.held = set.has(it.key); it.held {
-		return it, nil
+		return nil
 	}
-	it.event.Record = d.Record
-	var poison *failure
 	err := r.try(ctx, d.Partition, r.cfg.Retries, func() (err error) {
-		it.event.Event, poison, err = decode(ctx, r.cfg.Codec, &d)
+		it.event, it.failure, err = decode(ctx, r.cfg.Codec, d)
 		return err
 	})
-	it.failure = poison
 	if spent, ok := errors.AsType[*spentError](err); ok {
 		it.failure, err = failureOf(spent.cause, r.attempts()), nil
 	}
-	return it, err
+	return err
 }
 
 // apply commits a run of items and returns the offset after it. If that fails for good, it is done again in halves, down to

@@ -45,7 +45,7 @@ func (r *Runner) plan(ctx context.Context, tx eventlog.Tx, p Partition, run []it
 	if err != nil {
 		return plan{}, err
 	}
-	var pl plan
+	pl := plan{events: make([]Event, 0, len(run))}
 	for i := range run {
 		it := &run[i]
 		f := it.failure
@@ -53,7 +53,7 @@ func (r *Runner) plan(ctx context.Context, tx eventlog.Tx, p Partition, run []it
 		case it.passed:
 			continue
 		case f == nil && !behind:
-			pl.events = append(pl.events, it.event)
+			pl.events = append(pl.events, Event{Record: it.Record, Event: it.event})
 			continue
 		case f == nil:
 			f = &failure{reason: deadletter.Behind, cause: errors.New("an earlier event of its aggregate is parked")}
@@ -127,8 +127,9 @@ func (r *Runner) store(ctx context.Context, tx eventlog.Tx, pl plan) error {
 // parked makes a parked event of an item.
 func (r *Runner) parked(it *item, f *failure) deadletter.Event {
 	now := r.now()
+	key, headers := wire(it.Delivery)
 	e := deadletter.Event{
-		Key: it.key, Offset: it.Offset, RecordKey: it.Key, Headers: it.Headers, Payload: it.Value, EventID: it.Record.ID, Type: it.Record.Type,
+		Key: it.key, Offset: it.Offset, RecordKey: key, Headers: headers, Payload: it.Value, EventID: it.Record.ID, Type: it.Record.Type,
 		Failure: deadletter.Failure{Reason: f.reason, Error: r.named(f.cause).Error()}, ParkedAt: now, Attempts: f.attempts,
 	}
 	if f.reason != deadletter.Behind {
@@ -138,6 +139,14 @@ func (r *Runner) parked(it *item, f *failure) deadletter.Event {
 		e.Stack = string(panicked.Stack)
 	}
 	return e
+}
+
+// wire returns the key and the headers with which a delivery came, or would have come: see [LogTopic].
+func wire(d *Delivery) (key []byte, headers []relaying.Header) {
+	if d.Partition.Topic != LogTopic {
+		return d.Key, d.Headers
+	}
+	return []byte(d.Record.AggregateID), append(relaying.Headers(&d.Record), relaying.Header{Name: HeaderLogTopic, Value: d.Record.Topic})
 }
 
 // keyOf names the sequence that a delivery belongs to: its aggregate's, else that of its key. One that has neither belongs

@@ -46,9 +46,12 @@ func isFinal(err error) bool {
 // outage has come back after so many more attempts: *spentError. Retries start anew after an outage, which may have been what
 // the earlier errors were about.
 func (r *Runner) try(ctx context.Context, p Partition, retries int, do func() error) error {
+	err := do()
+	if err == nil {
+		return nil
+	}
 	defer func() { r.waits.end(p, ctx.Err() == nil) }()
-	for failures, outages := 0, 0; ; {
-		err := do()
+	for failures, outages := 0, 0; ; err = do() {
 		var attempt int
 		switch {
 		case err == nil || isFinal(err):
