@@ -36,7 +36,8 @@ func (w world) latency() measure.Case {
 		Goals: []measure.Goal{
 			{
 				Metric: "Kafka p99", Of: exactlyOnce, AtMost: 20,
-				Unmet: "Not profiled yet.",
+				Unmet: "Waiting for one of two processors, of which all the programs of this case use five sixths: the relay's read of a page takes " +
+					"2.5 to 3 ms at the median here, and 0.6 ms at 250 events/s; a Kafka transaction takes 1.1 to 1.4 ms, and 0.6 ms.",
 			},
 			{Metric: "projection p99", Of: exactlyOnce, AtMost: 50, Unmet: "What comes late to Kafka comes late to the projection."},
 		},

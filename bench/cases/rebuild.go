@@ -26,6 +26,9 @@ const (
 	rebuiltSeen   = "bench.rebuilt_seen"
 )
 
+const rebuildLimit = "Two cores, which PostgreSQL shares and all of which are busy: the program takes 6 µs an event, half of it encoding/json, a fifth " +
+	"reading the log. A bare read decodes nothing and keeps no rows."
+
 // rebuild is a changed version of a read model, built from the log beside the one that serves.
 func (w world) rebuild() measure.Case {
 	return measure.Case{
@@ -40,8 +43,8 @@ func (w world) rebuild() measure.Case {
 			w.bareRead(),
 		},
 		Goals: []measure.Goal{
-			{Metric: "rate", Of: perAggregateName, Against: bareReadName, AtLeast: 0.5, Unmet: "Decoding each event's JSON, and the rows."},
-			{Metric: "rate", Of: perAggregateName, AtLeast: 100_000, Unmet: "Two cores, which PostgreSQL shares."},
+			{Metric: "rate", Of: perAggregateName, Against: bareReadName, AtLeast: 0.5, Unmet: rebuildLimit},
+			{Metric: "rate", Of: perAggregateName, AtLeast: 100_000, Unmet: rebuildLimit},
 		},
 	}
 }
