@@ -59,6 +59,9 @@ func (l *ConsumerLog) Once(
 		if _, err = in.ExecContext(ctx, `RELEASE SAVEPOINT consumer`); err != nil {
 			return false, l.abandon(tx, err)
 		}
+		if p, ok := ctx.Value(pageKey{}).(*page); ok && tx.raise {
+			p.appends()
+		}
 		return true, nil
 	case tx.done, errors.Is(err, eventlog.ErrUnavailable), errors.Is(err, eventlog.ErrTransient), errors.Is(err, domain.ErrConflict):
 		return false, l.abandon(tx, err)

@@ -121,6 +121,46 @@ func TestHandlersOverTheLog(t *testing.T) {
 	}
 }
 
+// TestWhatAHandlerOfTheLogAppendsWakesReaders, who would look at their next poll only.
+func TestWhatAHandlerOfTheLogAppendsWakesReaders(t *testing.T) {
+	t.Parallel()
+	db := forSuite(t)
+	s := must(postgres.NewSubscriber(db, postgres.SubscriberConfig{Group: "handler.echo", Unmarshal: postgres.LogMessage}))(t)
+	router := must(consumer.New(consumer.Config{}))(t)
+	h, appended := consumer.Handler{Name: "echo"}, make(chan (<-chan struct{}), 1)
+	consumer.On(&h, "thing.changed", func(ctx context.Context, tx eventlog.Tx, _ changed) error {
+		woken := db.Signal().Wait()
+		err := tx.Append(ctx, []eventlog.Record{{
+			ID: uuid.Must(uuid.NewV7()), Topic: "echoes", AggregateID: "x", Type: "thing.echoed", SchemaVersion: 1, Payload: []byte("{}"),
+			RecordedAt: time.Now(),
+		}})
+		appended <- woken
+		return err
+	})
+	if err := router.Add(h, consumer.Source{Subscriber: s, Effects: postgres.NewConsumerLog(db), Log: true}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- errors.Join(router.Run(ctx), s.Close()) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	appendChanges(t, db, "a", 1, 1, `{}`)
+	woken := <-appended
+	select {
+	case <-woken:
+	case <-time.After(patience):
+		t.Fatal("nobody was woken after the handler had appended")
+	}
+	if n := noted(t, db, `SELECT count(*) FROM tenon.events WHERE event_type = 'thing.echoed'`); n != 1 {
+		t.Errorf("%d echoes when readers were woken, want 1", n)
+	}
+}
+
 // TestHandlerOfTheLogThatLosesToAnother: a row that was changed since the page was read makes the page come again.
 func TestHandlerOfTheLogThatLosesToAnother(t *testing.T) {
 	t.Parallel()

@@ -26,7 +26,11 @@ func newSubscription(s *Subscriber, done <-chan struct{}) *subscription {
 	n := &subscription{Subscriber: s}
 	n.pace = &pace{
 		cfg: &s.cfg, outage: &s.outage, done: done,
-		paged:     n.page.finish,
+		paged: func() {
+			if n.page.finish() {
+				s.db.signal.Raise()
+			}
+		},
 		committed: s.cfg.Signal.Wait(),
 	}
 	return n
@@ -79,6 +83,7 @@ func (s *subscription) deliver(ctx context.Context, in <-chan *message.Message, 
 		case m := <-in:
 			s.page.begin()
 			deadline := m.Context().Done() // before the message has another owner
+			m.SetContext(context.WithValue(m.Context(), pageKey{}, &s.page))
 			select {
 			case out <- m:
 			case <-ctx.Done():
@@ -131,10 +136,21 @@ func (s *subscription) quiet() watermill.LoggerAdapter {
 	})
 }
 
-// page knows whether a page of records is in hand. Safe for concurrent use.
+// page knows whether a page of records is in hand, and whether its handler has appended others. Safe for concurrent use.
 type page struct {
-	mu    sync.Mutex
-	ended chan struct{}
+	mu       sync.Mutex
+	ended    chan struct{}
+	appended bool
+}
+
+// pageKey is under what a message's context has its page.
+type pageKey struct{}
+
+// appends notes that readers of the log are to be woken after the page.
+func (p *page) appends() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.appended = true
 }
 
 func (p *page) begin() {
@@ -145,13 +161,16 @@ func (p *page) begin() {
 	}
 }
 
-func (p *page) finish() {
+// finish ends the page and reports whether something was appended that is committed with it.
+func (p *page) finish() (appended bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended != nil {
 		close(p.ended)
 		p.ended = nil
 	}
+	appended, p.appended = p.appended, false
+	return appended
 }
 
 // end returns what is closed when the page in hand is finished, nil when none is in hand.
