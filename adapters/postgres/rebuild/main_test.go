@@ -36,7 +36,7 @@ func node(url string) error {
 		return err
 	}
 	cfg := config(db, things(2))
-	cfg.Poll = 50 * time.Millisecond
+	cfg.Poll, cfg.Batch = 50*time.Millisecond, 100 // it is to be killed in the middle
 	f, err := rebuild.NewFeed(cfg)
 	if err != nil {
 		return err
