@@ -117,7 +117,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 // measure runs the cases, under the profiler if asked to.
 func (o *options) measure(ctx context.Context, chosen []measure.Case, stderr io.Writer) (tables []measure.Table, err error) {
 	if o.profile != "" {
-		f, err := os.Create(o.profile)
+		f, err := os.Create(o.profile) //nolint:gosec // a file that the user names
 		if err != nil {
 			return nil, err
 		}
