@@ -39,14 +39,7 @@ func delivery(m *Message, p projection.Partition, offset int64) projection.Deliv
 	d := projection.Delivery{
 		Partition: p, Offset: offset, Key: []byte(m.Key), Value: bytes.Clone(m.Value), Headers: slices.Clone(m.Headers),
 	}
-	d.Record, d.Err = relaying.Parse(func(name string) string {
-		for _, h := range d.Headers {
-			if h.Name == name {
-				return h.Value
-			}
-		}
-		return ""
-	})
+	d.Record, d.Err = relaying.ParseHeaders(d.Headers)
 	if d.Err == nil {
 		d.Record.Topic, d.Record.Payload = m.Topic, d.Value
 	}

@@ -77,34 +77,84 @@ func Last(headers []Header, name string) string {
 // Metadata, Actor and RecordedAt aren't in headers. event-id and event-type must be there, or the error wraps
 // [ErrHeaders]; a schema version that is absent is 1, numbers that are absent are 0.
 func Parse(get func(name string) string) (eventlog.Record, error) {
+	f := fields{
+		id: get(HeaderEventID), eventType: get(HeaderEventType), schema: get(HeaderSchemaVersion), aggregateType: get(HeaderAggregateType),
+		aggregateID: get(HeaderAggregateID), version: get(HeaderVersion), position: get(HeaderPosition),
+		correlationID: get(HeaderCorrelationID), causationID: get(HeaderCausationID), traceparent: get(HeaderTraceparent),
+	}
+	return f.record()
+}
+
+// ParseHeaders is [Parse] of headers, of which the last one of a name counts.
+func ParseHeaders(headers []Header) (eventlog.Record, error) {
+	var f fields
+	for i := range headers {
+		if into := f.of(headers[i].Name); into != nil {
+			*into = headers[i].Value
+		}
+	}
+	return f.record()
+}
+
+// fields are the headers' values.
+type fields struct {
+	id, eventType, schema, aggregateType, aggregateID, version, position, correlationID, causationID, traceparent string
+}
+
+// of returns the field of a header, nil for one of another name.
+func (f *fields) of(name string) *string {
+	switch name {
+	case HeaderEventID:
+		return &f.id
+	case HeaderEventType:
+		return &f.eventType
+	case HeaderSchemaVersion:
+		return &f.schema
+	case HeaderAggregateType:
+		return &f.aggregateType
+	case HeaderAggregateID:
+		return &f.aggregateID
+	case HeaderVersion:
+		return &f.version
+	case HeaderPosition:
+		return &f.position
+	case HeaderCorrelationID:
+		return &f.correlationID
+	case HeaderCausationID:
+		return &f.causationID
+	case HeaderTraceparent:
+		return &f.traceparent
+	}
+	return nil
+}
+
+func (f *fields) record() (eventlog.Record, error) {
 	r := eventlog.Record{
-		Type: get(HeaderEventType), SchemaVersion: 1, AggregateType: get(HeaderAggregateType), AggregateID: get(HeaderAggregateID),
-		CorrelationID: get(HeaderCorrelationID), CausationID: get(HeaderCausationID), Traceparent: get(HeaderTraceparent),
+		Type: f.eventType, SchemaVersion: 1, AggregateType: f.aggregateType, AggregateID: f.aggregateID,
+		CorrelationID: f.correlationID, CausationID: f.causationID, Traceparent: f.traceparent,
 	}
 	var errs []error
-	id, err := uuid.Parse(get(HeaderEventID))
+	id, err := uuid.Parse(f.id)
 	if err != nil {
-		errs = append(errs, fmt.Errorf("%s %q: %w", HeaderEventID, get(HeaderEventID), err))
+		errs = append(errs, fmt.Errorf("%s %q: %w", HeaderEventID, f.id, err))
 	}
 	r.ID = id
 	if r.Type == "" {
 		errs = append(errs, fmt.Errorf("%s is missing", HeaderEventType))
 	}
-	number := func(name string, into func(int64)) {
-		text := get(name)
+	number := func(name, text string, otherwise int64) int64 {
 		if text == "" {
-			return
+			return otherwise
 		}
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || n < 0 {
 			errs = append(errs, fmt.Errorf("%s %q is not a number from 0", name, text))
-			return
 		}
-		into(n)
+		return n
 	}
-	number(HeaderSchemaVersion, func(n int64) { r.SchemaVersion = int(n) })
-	number(HeaderVersion, func(n int64) { r.Version = domain.Version(n) })
-	number(HeaderPosition, func(n int64) { r.Position = n })
+	r.SchemaVersion = int(number(HeaderSchemaVersion, f.schema, 1))
+	r.Version = domain.Version(number(HeaderVersion, f.version, 0))
+	r.Position = number(HeaderPosition, f.position, 0)
 	if len(errs) > 0 {
 		return eventlog.Record{}, fmt.Errorf("%w: %w", ErrHeaders, errors.Join(errs...))
 	}
