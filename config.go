@@ -20,6 +20,7 @@ type Config struct {
 	DatabaseURL     string        // TENON_DATABASE_URL; empty: embedded PostgreSQL
 	DatabaseConns   int           // TENON_DATABASE_CONNECTIONS
 	KafkaBrokers    []string      // TENON_KAFKA_BROKERS; empty: embedded Kafka
+	Compression     string        // TENON_KAFKA_COMPRESSION of what is published
 	KafkaSecurity   KafkaSecurity // TENON_KAFKA_TLS and the like
 	PostgresPort    int           // TENON_POSTGRES_PORT of the embedded server; 0: a free one
 	KafkaPort       int           // TENON_KAFKA_PORT of the embedded broker; 0: a free one

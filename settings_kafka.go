@@ -25,6 +25,13 @@ type KafkaSecurity struct {
 func kafkaSettings() []setting {
 	return []setting{
 		{
+			Setting{
+				"TENON_KAFKA_COMPRESSION", string(kafka.Snappy), "of what is published: none, gzip, snappy, lz4 or zstd", false,
+				oneOf(string(kafka.Uncompressed), string(kafka.Gzip), string(kafka.Snappy), string(kafka.LZ4), string(kafka.Zstd)),
+			},
+			func(c *Config, v string) error { c.Compression = v; return nil },
+		},
+		{
 			Setting{"TENON_KAFKA_TLS", "off", "on: TLS to the brokers, whose certificates must be valid for their names", false, oneOf("on", "off")},
 			func(c *Config, v string) error { c.KafkaSecurity.TLS = v == "on"; return nil },
 		},
@@ -81,7 +88,10 @@ func (k KafkaSecurity) check(brokers []string) []error {
 // kafkaConfig returns how the brokers are reached; embedded ones have no security.
 func (c Config) kafkaConfig(brokers []string, log *slog.Logger) (kafka.Config, error) {
 	k := c.KafkaSecurity
-	cfg := kafka.Config{Brokers: brokers, Logger: log, Security: kafka.Security{Mechanism: k.SASL, User: k.User, Password: k.Password}}
+	cfg := kafka.Config{
+		Brokers: brokers, Compression: kafka.Compression(c.Compression), Logger: log,
+		Security: kafka.Security{Mechanism: k.SASL, User: k.User, Password: k.Password},
+	}
 	if !k.TLS {
 		return cfg, nil
 	}

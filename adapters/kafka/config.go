@@ -24,12 +24,14 @@ const dialTimeout = 3 * time.Second
 
 // Config says how to reach the brokers.
 type Config struct {
-	Brokers  []string         // host:port of one broker or more; required
-	ClientID string           // names this program in the brokers' logs; empty: "tenon"
-	Linger   time.Duration    // how long a publisher gathers records for one request; 0: 5 ms, negative: not at all
-	Security Security         // TLS and the user; empty: neither
-	Logger   *slog.Logger     // nil: none
-	Now      func() time.Time // nil: time.Now
+	Brokers  []string      // host:port of one broker or more; required
+	ClientID string        // names this program in the brokers' logs; empty: "tenon"
+	Linger   time.Duration // how long a publisher gathers records for one request; 0: 5 ms, negative: not at all
+	Security Security      // TLS and the user; empty: neither
+	// Compression of what is published; empty: Snappy.
+	Compression Compression
+	Logger      *slog.Logger     // nil: none
+	Now         func() time.Time // nil: time.Now
 
 	// Dial makes the connections, over which TLS is spoken if Security says so; nil: TCP with a deadline of 3 s.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -52,6 +54,9 @@ func (c Config) checked() (Config, error) {
 	if c.Linger == 0 {
 		c.Linger = 5 * time.Millisecond
 	}
+	if c.Compression == "" {
+		c.Compression = Snappy
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -60,6 +65,9 @@ func (c Config) checked() (Config, error) {
 	}
 	if c.Dial == nil {
 		c.Dial = (&net.Dialer{Timeout: dialTimeout}).DialContext
+	}
+	if err := c.Compression.check(); err != nil {
+		errs = append(errs, err)
 	}
 	if err := c.Security.check(); err != nil {
 		errs = append(errs, err)

@@ -135,6 +135,7 @@ func (l *Lanes) producerOptions(id string) []kgo.Opt {
 		kgo.TransactionalID(id),
 		kgo.TransactionTimeout(l.lanes.TransactionTimeout),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.ProducerBatchCompression(codecs[l.cfg.Compression].franz),
 		kgo.ProducerLinger(0),
 		kgo.RecordPartitioner(l.topics),
 		kgo.ProducerBatchMaxBytesFn(l.topics.batchLimit),
