@@ -19,20 +19,25 @@ const (
 	Zstd         Compression = "zstd"
 )
 
-// codecs are what the two clients call a compression.
-var codecs = map[Compression]struct {
-	franz  kgo.CompressionCodec
-	sarama sarama.CompressionCodec
-}{
-	Uncompressed: {kgo.NoCompression(), sarama.CompressionNone},
-	Gzip:         {kgo.GzipCompression(), sarama.CompressionGZIP},
-	Snappy:       {kgo.SnappyCompression(), sarama.CompressionSnappy},
-	LZ4:          {kgo.Lz4Compression(), sarama.CompressionLZ4},
-	Zstd:         {kgo.ZstdCompression(), sarama.CompressionZSTD},
+// codecs returns what the two clients call it; false for a name that there isn't.
+func (c Compression) codecs() (kgo.CompressionCodec, sarama.CompressionCodec, bool) {
+	switch c {
+	case Uncompressed:
+		return kgo.NoCompression(), sarama.CompressionNone, true
+	case Gzip:
+		return kgo.GzipCompression(), sarama.CompressionGZIP, true
+	case Snappy:
+		return kgo.SnappyCompression(), sarama.CompressionSnappy, true
+	case LZ4:
+		return kgo.Lz4Compression(), sarama.CompressionLZ4, true
+	case Zstd:
+		return kgo.ZstdCompression(), sarama.CompressionZSTD, true
+	}
+	return kgo.CompressionCodec{}, 0, false
 }
 
 func (c Compression) check() error {
-	if _, ok := codecs[c]; !ok {
+	if _, _, ok := c.codecs(); !ok {
 		return fmt.Errorf("kafka: Compression is %q, want none, gzip, snappy, lz4 or zstd", c)
 	}
 	return nil

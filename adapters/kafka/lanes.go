@@ -131,11 +131,12 @@ func (l *Lanes) open(log uuid.UUID, lane int) (*session, error) {
 
 // producerOptions leaves the client's own bounds of what it buffers: 50,000 records, any number of bytes.
 func (l *Lanes) producerOptions(id string) []kgo.Opt {
+	compression, _, _ := l.cfg.Compression.codecs()
 	return []kgo.Opt{
 		kgo.TransactionalID(id),
 		kgo.TransactionTimeout(l.lanes.TransactionTimeout),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.ProducerBatchCompression(codecs[l.cfg.Compression].franz),
+		kgo.ProducerBatchCompression(compression),
 		kgo.ProducerLinger(0),
 		kgo.RecordPartitioner(l.topics),
 		kgo.ProducerBatchMaxBytesFn(l.topics.batchLimit),

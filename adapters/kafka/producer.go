@@ -24,7 +24,7 @@ func producerConfig(cfg Config) *sarama.Config {
 	c.Net.WriteTimeout = 10 * time.Second
 	c.Metadata.Retry.Max = 1
 	c.Metadata.Timeout = 5 * time.Second
-	c.Producer.Compression = codecs[cfg.Compression].sarama
+	_, c.Producer.Compression, _ = cfg.Compression.codecs()
 	c.Producer.Idempotent = true
 	c.Producer.RequiredAcks = sarama.WaitForAll
 	c.Producer.Timeout = 5 * time.Second
