@@ -7,8 +7,8 @@
 // committed, its encoded form, and the one read ahead.
 //
 // After any error of the target the lane is taken again, which tells what was committed. Records that a target refuses
-// for good are parked with their key's later ones; everything else waits with backoff and is tried in smaller batches. How exactly once is meant is the
-// target's to say: one that can't fence and store at once gives at least once.
+// for good are parked with their key's later ones; everything else waits with backoff and is tried in smaller batches.
+// How exactly once is meant is the target's to say: one that can't fence and store at once gives at least once.
 package lanes
 
 import (
