@@ -130,6 +130,11 @@ func TestSkippedMessageIsGivenUpAlone(t *testing.T) {
 	if outcome := answer(t, db, again); outcome == "" {
 		t.Error("a second skip found something to give up")
 	}
+	waitFor(t, "the outbox to tell which record was skipped", func() bool {
+		var told []string
+		err := db.Pool().SelectContext(t.Context(), &told, `SELECT concat_ws(' ', id, sent, error) FROM tenon.outbox WHERE error IS NOT NULL`)
+		return err == nil && slices.Equal(told, []string{refused.ID.String() + " t skipped by a test: to see"})
+	})
 	waitPublished(t, broker, "m", 8)
 	out := must(relaytest.Published(t.Context(), broker, relaytest.Topic))(t)
 	if len(out) != 8 {
