@@ -60,6 +60,12 @@ func logNode(t testing.TB, db *postgres.DB) (router *consumer.Router, stop func(
 	if err := router.Add(h, consumer.Source{Subscriber: s, Effects: postgres.NewConsumerLog(db), Log: true}); err != nil {
 		t.Fatal(err)
 	}
+	return router, runRouter(t, router, s)
+}
+
+// runRouter runs a router over s until the test ends or stop is called.
+func runRouter(t testing.TB, router *consumer.Router, s *postgres.Subscriber) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- errors.Join(router.Run(ctx), s.Close()) }()
@@ -70,7 +76,7 @@ func logNode(t testing.TB, db *postgres.DB) (router *consumer.Router, stop func(
 		}
 	})
 	t.Cleanup(stop)
-	return router, stop
+	return stop
 }
 
 func noted(t testing.TB, db *postgres.DB, query string) int {
@@ -140,15 +146,7 @@ func TestWhatAHandlerOfTheLogAppendsWakesReaders(t *testing.T) {
 	if err := router.Add(h, consumer.Source{Subscriber: s, Effects: postgres.NewConsumerLog(db), Log: true}); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- errors.Join(router.Run(ctx), s.Close()) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("run: %v", err)
-		}
-	})
+	runRouter(t, router, s)
 	appendChanges(t, db, "a", 1, 1, `{}`)
 	woken := <-appended
 	select {
