@@ -38,29 +38,6 @@ func (w *watchedLog) Read(ctx context.Context, q relaying.Query) (relaying.Page,
 	return page, err
 }
 
-// watchedTarget notes how large batches are.
-type watchedTarget struct {
-	relaying.Target
-	largest atomic.Int64
-}
-
-// Take implements relaying.Target.
-func (w *watchedTarget) Take(ctx context.Context, log uuid.UUID, lane int) (relaying.Session, relaying.State, error) {
-	s, state, err := w.Target.Take(ctx, log, lane)
-	return watchedSession{s, w}, state, err
-}
-
-type watchedSession struct {
-	relaying.Session
-	target *watchedTarget
-}
-
-// Commit implements relaying.Session.
-func (s watchedSession) Commit(ctx context.Context, b relaying.Batch) error {
-	s.target.largest.Store(max(s.target.largest.Load(), payloadBytes(b)))
-	return s.Session.Commit(ctx, b)
-}
-
 func TestPagesAreBounded(t *testing.T) {
 	t.Parallel()
 	db, broker := open(t, database(t)), embeddedtest.Broker(t)
@@ -70,45 +47,21 @@ func TestPagesAreBounded(t *testing.T) {
 		r.Payload = []byte(`"` + strings.Repeat(uuid.NewString(), 1<<20/36) + `"`)
 		appendEach(t, db, r)
 	}
-	log, target := &watchedLog{Log: postgres.NewLaneLog(db)}, &watchedTarget{}
+	log, largest := &watchedLog{Log: postgres.NewLaneLog(db)}, atomic.Int64{}
 	o := options{bytes: 4 << 20, change: func(cfg *lanes.Config) { cfg.Log = log }}
 	o.kafka.CommitTimeout, o.kafka.TakeTimeout = time.Minute, time.Minute // a busy machine takes long for a batch as large as that
-	o.wrap = func(to relaying.Target) relaying.Target { target.Target = to; return target }
+	o.tap = func(_ int, b relaying.Batch, commit func() error) error {
+		largest.Store(max(largest.Load(), payloadBytes(b)))
+		return commit()
+	}
 	run(t, must(newNode(db, broker, o))(t))
 	waitPublished(t, broker, "a", 100)
-	if got := target.largest.Load(); got > 4<<20 || got == 0 {
+	if got := largest.Load(); got > 4<<20 || got == 0 {
 		t.Errorf("the largest batch has %d bytes, want 1 to %d", got, 4<<20)
 	}
 	if n := log.most.Load(); n > 3 {
 		t.Errorf("%d pages were held at once, want 3 at most", n)
 	}
-}
-
-// slowLine has no answer for a batch of more bytes than most, as if they took too long to send, until most is 0.
-type slowLine struct {
-	relaying.Target
-	most, largest atomic.Int64
-}
-
-// Take implements relaying.Target.
-func (l *slowLine) Take(ctx context.Context, log uuid.UUID, lane int) (relaying.Session, relaying.State, error) {
-	s, state, err := l.Target.Take(ctx, log, lane)
-	return slowSession{s, l}, state, err
-}
-
-type slowSession struct {
-	relaying.Session
-	line *slowLine
-}
-
-// Commit implements relaying.Session.
-func (s slowSession) Commit(ctx context.Context, b relaying.Batch) error {
-	size := payloadBytes(b)
-	if most := s.line.most.Load(); most > 0 && size > most {
-		return eventlog.ErrUnavailable
-	}
-	s.line.largest.Store(max(s.line.largest.Load(), size))
-	return s.Session.Commit(ctx, b)
 }
 
 // padded returns events with payloads of 1 kB.
@@ -129,13 +82,22 @@ func payloadBytes(b relaying.Batch) (size int64) {
 
 func TestBatchesFitASlowLine(t *testing.T) {
 	t.Parallel()
-	db, broker, line := open(t, database(t)), embeddedtest.Broker(t), new(slowLine)
-	line.most.Store(10_000) // a page takes all 100
+	db, broker := open(t, database(t)), embeddedtest.Broker(t)
+	var most, largest atomic.Int64
+	slow := func(_ int, b relaying.Batch, commit func() error) error {
+		size := payloadBytes(b)
+		if most := most.Load(); most > 0 && size > most {
+			return eventlog.ErrUnavailable // as if it took too long to send
+		}
+		largest.Store(max(largest.Load(), size))
+		return commit()
+	}
+	most.Store(10_000) // a page takes all 100
 	appendEach(t, db, padded("a", 1, 100)...)
-	run(t, must(newNode(db, broker, options{wrap: func(to relaying.Target) relaying.Target { line.Target = to; return line }}))(t))
+	run(t, must(newNode(db, broker, options{tap: slow}))(t))
 	waitPublished(t, broker, "a", 100)
-	line.most.Store(0)
-	for v := 1; line.largest.Load() <= 50_000; v += 100 {
+	most.Store(0)
+	for v := 1; largest.Load() <= 50_000; v += 100 {
 		if err := relaytest.Append(t.Context(), db, padded("b", v, v+99)...); err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
 	"github.com/tenon-go/tenon/adapters/embedded/kafkatest"
 	"github.com/tenon-go/tenon/adapters/kafka"
@@ -79,9 +81,36 @@ type options struct {
 	log    *slog.Logger
 	kafka  kafka.LanesConfig
 	target relaying.Target                             // instead of Kafka
-	wrap   func(relaying.Target) relaying.Target       // around Kafka
+	tap    tap                                         // of what is committed to Kafka
 	change func(cfg *lanes.Config)                     // at the end
 	watch  func(lane, records int, took time.Duration) // sees commits
+}
+
+// tap watches a session's commits, which it numbers from 1, or gets in their way.
+type tap func(nth int, b relaying.Batch, commit func() error) error
+
+// tapped is a target whose sessions commit through a tap.
+type tapped struct {
+	relaying.Target
+	tap tap
+}
+
+// Take implements relaying.Target.
+func (t tapped) Take(ctx context.Context, log uuid.UUID, lane int) (relaying.Session, relaying.State, error) {
+	s, state, err := t.Target.Take(ctx, log, lane)
+	return &tappedSession{Session: s, tap: t.tap}, state, err
+}
+
+type tappedSession struct {
+	relaying.Session
+	tap     tap
+	commits int
+}
+
+// Commit implements relaying.Session.
+func (s *tappedSession) Commit(ctx context.Context, b relaying.Batch) error {
+	s.commits++
+	return s.tap(s.commits, b, func() error { return s.Session.Commit(ctx, b) })
 }
 
 // node is a relay with what it owns.
@@ -108,8 +137,8 @@ func newNode(db *postgres.DB, broker string, o options) (*node, error) {
 		}
 		to = n.target
 	}
-	if o.wrap != nil {
-		to = o.wrap(to)
+	if o.tap != nil {
+		to = tapped{to, o.tap}
 	}
 	board, err := postgres.NewRelayBoard(db, postgres.RelayBoardConfig{})
 	if err != nil {

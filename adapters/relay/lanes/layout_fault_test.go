@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/tenon-go/tenon/adapters/embedded/embeddedtest"
 	"github.com/tenon-go/tenon/adapters/postgres"
 	"github.com/tenon-go/tenon/adapters/relay/lanes"
@@ -166,32 +164,6 @@ func (b *fillingBoundary) Freeze(ctx context.Context, held []eventlog.Cursor) (e
 	return b.Boundary.Freeze(ctx, held)
 }
 
-// shortTarget is a target whose sessions commit once each, so that a lane is taken again after every batch.
-type shortTarget struct{ relaying.Target }
-
-// Take implements relaying.Target.
-func (t shortTarget) Take(ctx context.Context, log uuid.UUID, lane int) (relaying.Session, relaying.State, error) {
-	s, state, err := t.Target.Take(ctx, log, lane)
-	if err != nil {
-		return nil, state, err
-	}
-	return &shortSession{Session: s}, state, nil
-}
-
-type shortSession struct {
-	relaying.Session
-	committed bool
-}
-
-// Commit implements relaying.Session.
-func (s *shortSession) Commit(ctx context.Context, b relaying.Batch) error {
-	if s.committed {
-		return eventlog.ErrUnavailable
-	}
-	s.committed = true
-	return s.Session.Commit(ctx, b)
-}
-
 // Wherever a lane is when it is taken again, in a window before the end of the layout or in the last one, it gets there.
 func TestLaneTakenAgainWhileTheLayoutChanges(t *testing.T) {
 	t.Parallel()
@@ -201,7 +173,12 @@ func TestLaneTakenAgainWhileTheLayoutChanges(t *testing.T) {
 		cfg.BatchRecords, cfg.RetryMax = 2, 10*time.Millisecond
 		cfg.Boundary = &fillingBoundary{Boundary: cfg.Boundary, fill: fill}
 	}}
-	o.wrap = func(to relaying.Target) relaying.Target { return shortTarget{to} }
+	o.tap = func(nth int, _ relaying.Batch, commit func() error) error { // so that the lane is taken again after every batch
+		if nth > 1 {
+			return eventlog.ErrUnavailable
+		}
+		return commit()
+	}
 	n := must(newNode(db, broker, o))(t)
 	run(t, n)
 	waitFor(t, "a lane", func() bool { return len(n.Stats().Lanes) == 1 })

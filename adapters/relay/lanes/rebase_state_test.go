@@ -1,9 +1,7 @@
 package lanes_test
 
 import (
-	"context"
 	"fmt"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -156,44 +154,25 @@ func TestRebaseForgetsALaterLayout(t *testing.T) {
 	})
 }
 
-// forgetful loses the answer to the first commit.
-type forgetful struct {
-	relaying.Target
-	db   *postgres.DB
-	lost atomic.Bool
-}
-
-// Take implements relaying.Target.
-func (f *forgetful) Take(ctx context.Context, log uuid.UUID, lane int) (relaying.Session, relaying.State, error) {
-	s, state, err := f.Target.Take(ctx, log, lane)
-	return &forgetfulSession{s, f}, state, err
-}
-
-type forgetfulSession struct {
-	relaying.Session
-	of *forgetful
-}
-
-// Commit implements relaying.Session. Something is recorded before the caller can ask again.
-func (s *forgetfulSession) Commit(ctx context.Context, b relaying.Batch) error {
-	err := s.Session.Commit(ctx, b)
-	if err == nil && s.of.lost.CompareAndSwap(false, true) {
-		if err := relaytest.Append(ctx, s.of.db, relaytest.Event("late", 1)); err != nil {
-			return err
-		}
-		return fmt.Errorf("lost: %w", eventlog.ErrUnavailable)
-	}
-	return err
-}
-
 func TestFaultRebaseWhoseAnswerIsLost(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, 1)
 	target := must(kafka.NewLanes(kafka.Config{Brokers: []string{s.broker}}, kafka.LanesConfig{}))(t)
 	t.Cleanup(target.Close)
-	log := postgres.NewLaneLog(s.db)
+	log, lost := postgres.NewLaneLog(s.db), false
+	forgetful := func(_ int, _ relaying.Batch, commit func() error) error {
+		err := commit()
+		if err != nil || lost {
+			return err
+		}
+		lost = true
+		if err := relaytest.Append(t.Context(), s.db, relaytest.Event("late", 1)); err != nil { // before the caller can ask again
+			return err
+		}
+		return fmt.Errorf("lost: %w", eventlog.ErrUnavailable)
+	}
 	r := must(lanes.NewRebase(lanes.RebaseConfig{
-		Log: log, Boundary: log, Survey: log, Target: &forgetful{Target: target, db: s.db}, View: target, Copies: postgres.NewRelayStore(s.db), Node: "anna",
+		Log: log, Boundary: log, Survey: log, Target: tapped{target, forgetful}, View: target, Copies: postgres.NewRelayStore(s.db), Node: "anna",
 		Board: must(postgres.NewRelayBoard(s.db, postgres.RelayBoardConfig{}))(t), Layout: relaying.Layout{Epoch: 1, Lanes: 1},
 	}))(t)
 	moved := must(r.Move(t.Context(), lanes.ToNow))(t)
