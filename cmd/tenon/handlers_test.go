@@ -3,10 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"strings"
 	"testing"
-
-	"github.com/tenon-go/tenon/application/applicationtest"
 )
 
 // Of one order that is placed, confirmed and shipped, the handlers handle what was shipped and pass by the rest.
@@ -23,14 +20,7 @@ func TestMetricsTellWhatHandlersDid(t *testing.T) {
 		for metric, value := range map[string]int{
 			"handled_total": 1, "passed_total": passed, "repeated_total": 0, "dead_lettered_total": 0, "retries_total": 0, "in_hand": 0,
 		} {
-			line := fmt.Sprintf("tenon_handler_%s{handler=%q} %d\n", metric, name, value)
-			applicationtest.Eventually(t, func() error {
-				_, text, err := p.get("/metrics")
-				if err == nil && !strings.Contains(text, line) {
-					err = fmt.Errorf("the metrics don't say %s", line)
-				}
-				return err
-			})
+			p.wantMetric(fmt.Sprintf("tenon_handler_%s{handler=%q} %d\n", metric, name, value))
 		}
 	}
 }

@@ -236,6 +236,18 @@ func (p *program) want(status int, method, path, body string) string {
 	return text
 }
 
+// wantMetric waits until the metrics say that.
+func (p *program) wantMetric(line string) {
+	p.t.Helper()
+	applicationtest.Eventually(p.t, func() error {
+		_, text, err := p.get("/metrics")
+		if err == nil && !strings.Contains(text, line) {
+			err = fmt.Errorf("the metrics don't say %s", line)
+		}
+		return err
+	})
+}
+
 // open returns a pool on the program's database.
 func (p *program) open(url string) *postgres.DB {
 	p.t.Helper()

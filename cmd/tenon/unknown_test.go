@@ -1,12 +1,8 @@
 package main
 
 import (
-	"fmt"
 	"net/http"
-	"strings"
 	"testing"
-
-	"github.com/tenon-go/tenon/application/applicationtest"
 )
 
 // An event that a newer program wrote, of a type that this one doesn't know: by setting it is passed by and counted, or parked. What
@@ -29,13 +25,7 @@ func TestWhatBecomesOfUnknownTypesIsSet(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			applicationtest.Eventually(t, func() error {
-				_, text, err := p.get("/metrics")
-				if err == nil && !strings.Contains(text, c.metric) {
-					err = fmt.Errorf("the metrics don't say %s", c.metric)
-				}
-				return err
-			})
+			p.wantMetric(c.metric)
 		})
 	}
 }
