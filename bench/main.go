@@ -115,17 +115,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 }
 
 // measure runs the cases, under the profiler if asked to.
-func (o *options) measure(ctx context.Context, chosen []measure.Case, stderr io.Writer) (tables []measure.Table, err error) {
+func (o *options) measure(ctx context.Context, chosen []measure.Case, stderr io.Writer) (tables []measure.Table, failure error) {
 	if o.profile != "" {
 		f, err := os.Create(o.profile) //nolint:gosec // a file that the user names
 		if err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, f.Close()) }()
 		if err := pprof.StartCPUProfile(f); err != nil {
-			return nil, err
+			return nil, errors.Join(err, f.Close())
 		}
-		defer pprof.StopCPUProfile()
+		defer func() {
+			pprof.StopCPUProfile()
+			failure = errors.Join(failure, f.Close())
+		}()
 	}
 	return measure.Run(ctx, chosen, o.rounds, stderr)
 }
