@@ -46,8 +46,8 @@ func (r *Runner) Handle(ctx context.Context, p Partition, from int64, batch []De
 	}
 }
 
-// read makes it of a delivery, which it decodes unless its aggregate is parked. What can't be decoded is poison at once if the codec says that
-// trying again is of no use, else after the retries.
+// read makes it of a delivery, which it decodes unless its aggregate is parked. What can't be decoded is poison at once if the
+// codec says that trying again is of no use, else after the retries.
 func (r *Runner) read(ctx context.Context, d *Delivery, set *parkedSet, it *item) error {
 	it.Delivery, it.key = d, r.keyOf(d)
 	if d.Err != nil {
