@@ -13,7 +13,7 @@ import (
 // that is there twice the last one counts, as for Kafka's own clients. The record's bytes are not copied.
 func deliver(p projection.Partition, r *kgo.Record) projection.Delivery {
 	d := projection.Delivery{Partition: p, Offset: r.Offset, Key: r.Key, Value: r.Value, Headers: headersOf(r)}
-	d.Record, d.Err = relaying.ParseHeaders(d.Headers)
+	d.Record, d.Err = relaying.Parse(d.Headers)
 	if d.Err == nil {
 		d.Record.Topic, d.Record.Payload = p.Topic, r.Value
 	}

@@ -39,7 +39,7 @@ func delivery(m *Message, p projection.Partition, offset int64) projection.Deliv
 	d := projection.Delivery{
 		Partition: p, Offset: offset, Key: []byte(m.Key), Value: bytes.Clone(m.Value), Headers: slices.Clone(m.Headers),
 	}
-	d.Record, d.Err = relaying.ParseHeaders(d.Headers)
+	d.Record, d.Err = relaying.Parse(d.Headers)
 	if d.Err == nil {
 		d.Record.Topic, d.Record.Payload = m.Topic, d.Value
 	}

@@ -80,7 +80,11 @@ func DeliveryOf(m *message.Message) projection.Delivery {
 // Record returns the record that m was made of, as far as its metadata tell it; the error wraps relaying.ErrHeaders when no
 // relay wrote it.
 func Record(m *message.Message) (eventlog.Record, error) {
-	r, err := relaying.Parse(m.Metadata.Get)
+	headers := make([]relaying.Header, 0, len(m.Metadata))
+	for name, value := range m.Metadata {
+		headers = append(headers, relaying.Header{Name: name, Value: value})
+	}
+	r, err := relaying.Parse(headers)
 	if err != nil {
 		return r, err
 	}

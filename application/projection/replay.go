@@ -161,7 +161,7 @@ func (e *poisonError) Error() string { return e.failure.cause.Error() }
 
 // event decodes a parked event with the payload that is in force.
 func (r *Replayer) event(ctx context.Context, e *deadletter.Event) (Event, error) {
-	record, err := relaying.ParseHeaders(e.Headers)
+	record, err := relaying.Parse(e.Headers)
 	if err != nil {
 		return Event{}, &poisonError{&failure{reason: deadletter.Undecodable, cause: err}}
 	}

@@ -73,66 +73,50 @@ func Last(headers []Header, name string) string {
 	return ""
 }
 
-// Parse returns the record that the headers describe; get returns a header's value, "" if it is absent. Topic, Payload,
-// Metadata, Actor and RecordedAt aren't in headers. event-id and event-type must be there, or the error wraps
-// [ErrHeaders]; a schema version that is absent is 1, numbers that are absent are 0.
-func Parse(get func(name string) string) (eventlog.Record, error) {
-	f := fields{
-		id: get(HeaderEventID), eventType: get(HeaderEventType), schema: get(HeaderSchemaVersion), aggregateType: get(HeaderAggregateType),
-		aggregateID: get(HeaderAggregateID), version: get(HeaderVersion), position: get(HeaderPosition),
-		correlationID: get(HeaderCorrelationID), causationID: get(HeaderCausationID), traceparent: get(HeaderTraceparent),
-	}
-	return f.record()
-}
-
-// ParseHeaders is [Parse] of headers, of which the last one of a name counts.
-func ParseHeaders(headers []Header) (eventlog.Record, error) {
+// Parse returns the record that the headers describe; the last one of a name counts. Topic, Payload, Metadata, Actor and
+// RecordedAt aren't in headers. event-id and event-type must be there, or the error wraps [ErrHeaders]; a schema version
+// that is absent is 1, numbers that are absent are 0.
+func Parse(headers []Header) (eventlog.Record, error) {
 	var f fields
 	for i := range headers {
-		if into := f.of(headers[i].Name); into != nil {
-			*into = headers[i].Value
-		}
+		f.set(&headers[i])
 	}
 	return f.record()
 }
 
-// fields are the headers' values.
+// fields are the headers' values that a record isn't made of as they are, and the record of the others.
 type fields struct {
-	id, eventType, schema, aggregateType, aggregateID, version, position, correlationID, causationID, traceparent string
+	id, schema, version, position string
+	rest                          eventlog.Record
 }
 
-// of returns the field of a header, nil for one of another name.
-func (f *fields) of(name string) *string {
-	switch name {
+func (f *fields) set(h *Header) {
+	switch h.Name {
 	case HeaderEventID:
-		return &f.id
+		f.id = h.Value
 	case HeaderEventType:
-		return &f.eventType
+		f.rest.Type = h.Value
 	case HeaderSchemaVersion:
-		return &f.schema
+		f.schema = h.Value
 	case HeaderAggregateType:
-		return &f.aggregateType
+		f.rest.AggregateType = h.Value
 	case HeaderAggregateID:
-		return &f.aggregateID
+		f.rest.AggregateID = h.Value
 	case HeaderVersion:
-		return &f.version
+		f.version = h.Value
 	case HeaderPosition:
-		return &f.position
+		f.position = h.Value
 	case HeaderCorrelationID:
-		return &f.correlationID
+		f.rest.CorrelationID = h.Value
 	case HeaderCausationID:
-		return &f.causationID
+		f.rest.CausationID = h.Value
 	case HeaderTraceparent:
-		return &f.traceparent
+		f.rest.Traceparent = h.Value
 	}
-	return nil
 }
 
 func (f *fields) record() (eventlog.Record, error) {
-	r := eventlog.Record{
-		Type: f.eventType, SchemaVersion: 1, AggregateType: f.aggregateType, AggregateID: f.aggregateID,
-		CorrelationID: f.correlationID, CausationID: f.causationID, Traceparent: f.traceparent,
-	}
+	r := f.rest
 	var errs []error
 	id, err := uuid.Parse(f.id)
 	if err != nil {
