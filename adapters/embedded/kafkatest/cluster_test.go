@@ -106,6 +106,38 @@ func TestLentBrokerIsUsedAgainAndEmpty(t *testing.T) {
 	}
 }
 
+// A record that waits for a restarting broker meets the deleted topic's limit, if it is still known.
+func TestLentBrokerHasForgottenTopicConfigs(t *testing.T) {
+	t.Parallel()
+	in := need(t)
+	var l lender
+	first := lend(t, &l, in)
+	limit := "5000"
+	configs := map[string]*string{"max.message.bytes": &limit}
+	if _, err := kadm.NewClient(client(t, first.Brokers())).CreateTopic(t.Context(), 1, 1, configs, "left"); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.giveBack(first, false); err != nil {
+		t.Fatal(err)
+	}
+	second := lend(t, &l, in)
+	cl := client(t, second.Brokers(), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: "left"}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Kill(0); err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan error, 1)
+	cl.Produce(t.Context(), &kgo.Record{Topic: "left", Value: make([]byte, 6000)}, func(_ *kgo.Record, err error) { written <- err })
+	if err := second.Restart(0); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-written; err != nil {
+		t.Errorf("a record that is larger than a former topic of this name allowed: %v", err)
+	}
+}
+
 func TestLentBrokerThatIsStillInUseIsEnded(t *testing.T) {
 	t.Parallel()
 	in := need(t)

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // shared are this test binary's brokers. It is the package's one variable that changes: the testing package gives tests
@@ -107,6 +108,9 @@ func cleanTopics(ctx context.Context, adm *kadm.Client) error {
 		if err != nil || len(topics) == 0 {
 			return err
 		}
+		if err := cleanConfigs(ctx, adm, topics.Names()); err != nil {
+			return err
+		}
 		deleted, err := adm.DeleteTopics(ctx, topics.Names()...)
 		if err != nil {
 			return err
@@ -120,6 +124,36 @@ func cleanTopics(ctx context.Context, adm *kadm.Client) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// cleanConfigs takes the topics' own settings from them. A deleted topic's come back: a broker that restarts serves a new topic of
+// the same name with them for a moment (seen with Kafka 4.4.0 and max.message.bytes).
+func cleanConfigs(ctx context.Context, adm *kadm.Client, topics []string) error {
+	all, err := adm.DescribeTopicConfigs(ctx, topics...)
+	if err != nil {
+		return err
+	}
+	for _, topic := range all {
+		var own []kadm.AlterConfig
+		for _, c := range topic.Configs {
+			if c.Source == kmsg.ConfigSourceDynamicTopicConfig {
+				own = append(own, kadm.AlterConfig{Op: kadm.DeleteConfig, Name: c.Key})
+			}
+		}
+		if len(own) == 0 {
+			continue
+		}
+		altered, err := adm.AlterTopicConfigs(ctx, own, topic.Name)
+		if err != nil {
+			return err
+		}
+		for _, a := range altered {
+			if a.Err != nil && !errors.Is(a.Err, kerr.UnknownTopicOrPartition) {
+				return a.Err
+			}
+		}
+	}
+	return nil
 }
 
 func cleanGroups(ctx context.Context, adm *kadm.Client) error {
