@@ -11,7 +11,7 @@ import (
 func Bind[C Request[R], R any](b *Builder) func(context.Context, C) (R, error) {
 	var bound *route[C, R]
 	b.bindings = append(b.bindings, func(m *Mediator) error {
-		r, ok := m.routes[reflect.TypeFor[C]()].(*route[C, R])
+		r, ok := m.routes[keyOf[C]()].(*route[C, R])
 		if !ok {
 			return fmt.Errorf("a port sends it: %w", noHandler(reflect.TypeFor[C]()))
 		}

@@ -109,7 +109,7 @@ func addRoute[C, R any](b *Builder, r *route[C, R]) {
 	}
 	b.requests[t] = func(m *Mediator) {
 		r.chain = b.chain
-		m.routes[t] = r
+		m.routes[keyOf[C]()] = r
 	}
 }
 
@@ -120,7 +120,7 @@ func AnswerStream[Q Request[R], R any](b *Builder, h func(context.Context, Q) it
 		b.errs = append(b.errs, fmt.Errorf("%v has two stream handlers", t))
 		return
 	}
-	b.streams[t] = func(m *Mediator) { m.streams[t] = &streamRoute[Q, R]{chain: b.chain, handle: h} }
+	b.streams[t] = func(m *Mediator) { m.streams[keyOf[Q]()] = &streamRoute[Q, R]{chain: b.chain, handle: h} }
 }
 
 // Build returns the mediator, or all that is missing or double, joined: bound requests without a handler, requests with
@@ -136,7 +136,7 @@ func (b *Builder) Build() (*Mediator, error) {
 		}
 	}
 	m := &Mediator{
-		routes: make(map[reflect.Type]any), streams: make(map[reflect.Type]any), notifications: make(map[reflect.Type]any),
+		routes: make(map[typeKey]any), streams: make(map[typeKey]any), notifications: make(map[typeKey]any),
 	}
 	b.chain = slices.Clip(b.chain)
 	for _, add := range b.requests {

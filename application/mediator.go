@@ -37,15 +37,20 @@ type Done struct{}
 // Mediator finds the handler of a request, notification or stream by its type and runs it inside the behaviours. Made
 // by [Builder.Build], then read-only: safe for concurrent use.
 type Mediator struct {
-	routes        map[reflect.Type]any // request type to *route[C, R]
-	streams       map[reflect.Type]any // request type to *streamRoute[Q, R]
-	notifications map[reflect.Type]any // notification type to *listeners[N]
+	routes        map[typeKey]any // request type to *route[C, R]
+	streams       map[typeKey]any // request type to *streamRoute[Q, R]
+	notifications map[typeKey]any // notification type to *listeners[N]
 }
+
+// typeKey is where the program describes a type, for good: a map finds a number sooner than a reflect.Type.
+type typeKey uintptr
+
+func keyOf[T any]() typeKey { return typeKey(reflect.ValueOf(reflect.TypeFor[T]()).Pointer()) }
 
 // Send runs c's handler within the behaviours and returns its result; R is inferred from c. With a query as c nothing
 // is allocated. The error is the handler's or a behaviour's; [ErrNoHandler] if there is none.
 func Send[C Request[R], R any](ctx context.Context, m *Mediator, c C) (R, error) {
-	r, ok := m.routes[reflect.TypeFor[C]()].(*route[C, R])
+	r, ok := m.routes[keyOf[C]()].(*route[C, R])
 	if !ok {
 		var none R
 		return none, noHandler(reflect.TypeFor[C]())

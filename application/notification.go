@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"runtime/debug"
 	"sync"
 )
@@ -22,7 +21,7 @@ const (
 // Publish tells n to every handler registered with [On] for its type, by the strategy of that type. No handlers: no
 // effect. In-process only; for other processes record events or use [Unit.Publish].
 func Publish[N any](ctx context.Context, m *Mediator, n N) error {
-	l, ok := m.notifications[reflect.TypeFor[N]()].(*listeners[N])
+	l, ok := m.notifications[keyOf[N]()].(*listeners[N])
 	if !ok {
 		return nil
 	}

@@ -54,10 +54,10 @@ func On[N any](b *Builder, h func(context.Context, N) error) {
 	l.build = append(l.build, func(m *Mediator, s Strategy, chain []Behaviour) {
 		r := newRoute(KindNotification, func(ctx context.Context, n N) (Done, error) { return Done{}, h(ctx, n) })
 		r.name, r.chain = name, chain
-		ls, ok := m.notifications[t].(*listeners[N])
+		ls, ok := m.notifications[keyOf[N]()].(*listeners[N])
 		if !ok {
 			ls = &listeners[N]{strategy: s}
-			m.notifications[t] = ls
+			m.notifications[keyOf[N]()] = ls
 		}
 		ls.routes = append(ls.routes, r)
 	})

@@ -9,7 +9,7 @@ import (
 // Stream runs q's stream handler and yields what it yields. The behaviours run around the whole iteration; an error
 // from them or from the handler is the last pair. Breaking off ends the handler's iteration and isn't an error.
 func Stream[Q Request[R], R any](ctx context.Context, m *Mediator, q Q) iter.Seq2[R, error] {
-	s, ok := m.streams[reflect.TypeFor[Q]()].(*streamRoute[Q, R])
+	s, ok := m.streams[keyOf[Q]()].(*streamRoute[Q, R])
 	if !ok {
 		return func(yield func(R, error) bool) {
 			var none R
