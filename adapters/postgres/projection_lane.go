@@ -30,6 +30,7 @@ type projectionLane struct {
 	stored  eventlog.Cursor // as in the database at offset next
 	next    int64
 	page    projectionPage
+	batch   []projection.Delivery // a page's, empty between pages
 	size    projection.BatchSize
 	written time.Time // when the place was last stored, or the lane claimed
 	failing time.Duration
@@ -166,7 +167,7 @@ func drain(ahead chan readPage) {
 // hand gives the runner what the projection reads of a page.
 func (l *projectionLane) hand(ctx context.Context, h projection.Handler, from int64, page relaying.Page) (int64, error) {
 	l.page = projectionPage{first: from, after: l.cursor, next: page.Next}
-	batch := make([]projection.Delivery, 0, len(page.Records))
+	batch := l.batch[:0]
 	for i := range page.Records {
 		r := &page.Records[i]
 		if !slices.Contains(l.feed.cfg.Projection.Topics, r.Topic) {
@@ -180,6 +181,8 @@ func (l *projectionLane) hand(ctx context.Context, h projection.Handler, from in
 	if len(batch) > 0 {
 		began := time.Now()
 		next, err := h.Handle(ctx, l.partition, from, batch)
+		clear(batch) // what it points to is the runner's
+		l.batch = batch
 		l.size.Took(len(page.Records), time.Since(began))
 		if err != nil {
 			return from, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -123,7 +124,7 @@ type collecting struct{ batches chan []projection.Delivery }
 func (*collecting) Start(context.Context, projection.Partition) (int64, error) { return 0, nil }
 
 func (h *collecting) Handle(_ context.Context, _ projection.Partition, _ int64, batch []projection.Delivery) (int64, error) {
-	h.batches <- batch
+	h.batches <- slices.Clone(batch)
 	return batch[len(batch)-1].Offset + 1, nil
 }
 

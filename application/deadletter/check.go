@@ -1,6 +1,7 @@
 package deadletter
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -14,7 +15,7 @@ const longestName = 200
 
 // Name returns s as a key's text. What can't be stored as text, or is too long, is named by its hash.
 func Name(s string) string {
-	if len(s) <= longestName && IsText([]byte(s)) {
+	if len(s) <= longestName && utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
 		return s
 	}
 	sum := sha256.Sum256([]byte(s))
@@ -22,7 +23,7 @@ func Name(s string) string {
 }
 
 // IsText reports whether b can be shown and stored as text: UTF-8 without NUL.
-func IsText(b []byte) bool { return utf8.Valid(b) && !strings.Contains(string(b), "\x00") }
+func IsText(b []byte) bool { return utf8.Valid(b) && bytes.IndexByte(b, 0) < 0 }
 
 // Text returns s as it can be stored: valid, without NUL, at most so many bytes.
 func Text(s string, most int) string {

@@ -146,7 +146,7 @@ type Handler interface {
 	// assigned, and again after Handle returned ErrMoved. An error ends Run.
 	Start(ctx context.Context, p Partition) (int64, error)
 	// Handle applies a non-empty batch of ascending offsets, the first of which is at or after from, and returns what
-	// to pass as from the next time: the last offset + 1. Errors: ErrMoved; the context's when it ended; others end
-	// Run.
+	// to pass as from the next time: the last offset + 1. It keeps what the deliveries point to, not the batch. Errors:
+	// ErrMoved; the context's when it ended; others end Run.
 	Handle(ctx context.Context, p Partition, from int64, batch []Delivery) (int64, error)
 }

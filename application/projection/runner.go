@@ -49,6 +49,7 @@ type RunnerConfig struct {
 type Runner struct {
 	cfg   RunnerConfig
 	waits waits
+	items sync.Pool // of *[]item: a batch's are as large as it is, and needed until it is applied
 
 	mu     sync.Mutex
 	stats  Stats

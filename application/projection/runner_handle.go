@@ -31,8 +31,13 @@ func (r *Runner) Handle(ctx context.Context, p Partition, from int64, batch []De
 	if err != nil {
 		return from, err
 	}
+	items, size := r.itemsFor(len(batch)), len(batch)
+	defer func() {
+		clear((*items)[:size]) // lets go of the payloads
+		r.items.Put(items)
+	}()
 	for {
-		run := make([]item, len(batch))
+		run := (*items)[:len(batch)]
 		for i := range batch {
 			if err := r.read(ctx, &batch[i], set, &run[i]); err != nil {
 				return from, err
@@ -46,10 +51,20 @@ func (r *Runner) Handle(ctx context.Context, p Partition, from int64, batch []De
 	}
 }
 
+// itemsFor returns room for n items, which a former batch may have used.
+func (r *Runner) itemsFor(n int) *[]item {
+	items, ok := r.items.Get().(*[]item)
+	if !ok || len(*items) < n {
+		made := make([]item, n)
+		items = &made
+	}
+	return items
+}
+
 // read makes it of a delivery, which it decodes unless its aggregate is parked. What can't be decoded is poison at once if the
 // codec says that trying again is of no use, else after the retries.
 func (r *Runner) read(ctx context.Context, d *Delivery, set *parkedSet, it *item) error {
-	it.Delivery, it.key = d, r.keyOf(d)
+	*it = item{Delivery: d, key: r.keyOf(d)}
 	if d.Err != nil {
 		it.failure = &failure{reason: deadletter.Undecodable, cause: d.Err, attempts: 1}
 		return nil

@@ -53,6 +53,20 @@ func TestRunnerPassesOtherTypesBy(t *testing.T) {
 	}
 }
 
+// A batch uses the memory of the one before, of which nothing may be left: not that an event was passed by, nor that it was parked.
+func TestRunnerForgetsTheBatchBefore(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.handle(t, delivery(0, "other.event", ""), deliveryOf("poisoned", 1, "thing.noted", "{"), deliveryOf("poisoned", 2, "thing.noted", `{"n":2}`))
+	r.handle(t, event(t, 3, ""), event(t, 4, ""), event(t, 5, ""))
+	if diff := cmp.Diff([][]int{numbers(3, 5)}, r.calls); diff != "" {
+		t.Errorf("calls of Apply (-want +got):\n%s", diff)
+	}
+	if got := r.Stats(); got.Passed != 1 || got.Parked != 2 || got.Applied != 3 {
+		t.Errorf("stats %+v, want 1 passed, 2 parked and 3 applied", got)
+	}
+}
+
 func TestRunnerRedeliveryIsRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
