@@ -71,6 +71,7 @@ type printedLane struct {
 	Batches    int64      `json:"batches"`
 	Last       int64      `json:"lastPosition,omitempty"`
 	ReportedAt *time.Time `json:"reportedAt,omitempty"`
+	Commit     float64    `json:"commitSeconds,omitempty"` // that Kafka took for the newest batch with events
 	Lag        int        `json:"lag"`
 	LagIsMore  bool       `json:"lagIsMore,omitempty"` // than lag: counting stopped there
 	Oldest     *time.Time `json:"oldestUnsent,omitempty"`
@@ -97,7 +98,7 @@ func relayStatusOf(ctx context.Context, db *postgres.DB, setting string) (printe
 	for _, l := range s.Lanes {
 		p.Lanes = append(p.Lanes, printedLane{
 			Lane: l.Lane, Owner: l.Owner, LeaseEnds: timeOrNil(l.LeaseEnds), Batches: l.Batches, Last: l.Last, ReportedAt: timeOrNil(l.ReportedAt),
-			Lag: l.Lag.Events, LagIsMore: l.Lag.More, Oldest: timeOrNil(l.Lag.Oldest), Parked: l.Parked,
+			Commit: l.Commit.Seconds(), Lag: l.Lag.Events, LagIsMore: l.Lag.More, Oldest: timeOrNil(l.Lag.Oldest), Parked: l.Parked,
 		})
 	}
 	return p, nil
@@ -166,17 +167,25 @@ func (p *printedRelay) print(out io.Writer) error {
 		return nil
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "LANE\tOWNER\tLEASE ENDS\tBATCHES\tLAST POSITION\tREPORTED\tLAG\tOLDEST UNSENT\tPARKED KEYS")
+	fmt.Fprintln(w, "LANE\tOWNER\tLEASE ENDS\tBATCHES\tLAST POSITION\tREPORTED\tCOMMIT\tLAG\tOLDEST UNSENT\tPARKED KEYS")
 	for i := range p.Lanes {
 		l := &p.Lanes[i]
 		owner := l.Owner
 		if owner == "" {
 			owner = "-"
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%d\n", l.Lane, owner, shownTime(l.LeaseEnds), l.Batches, l.Last,
-			shownTime(l.ReportedAt), shownCount(l.Lag, l.LagIsMore), shownTime(l.Oldest), l.Parked)
+		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%d\n", l.Lane, owner, shownTime(l.LeaseEnds), l.Batches, l.Last,
+			shownTime(l.ReportedAt), shownCommit(l.Commit), shownCount(l.Lag, l.LagIsMore), shownTime(l.Oldest), l.Parked)
 	}
 	return w.Flush()
+}
+
+// shownCommit returns what a commit took, "-" where none is known.
+func shownCommit(seconds float64) string {
+	if seconds == 0 {
+		return "-"
+	}
+	return time.Duration(seconds * float64(time.Second)).Round(10 * time.Microsecond).String()
 }
 
 // shownWord returns a word as a shell takes it for an argument.

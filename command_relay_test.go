@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -80,7 +81,7 @@ func relayDatabase(t *testing.T) string {
 	}
 	err = board.Report(t.Context(), []relaying.Report{{
 		Node: "node-a", Progress: relaying.Progress{Log: log, Timeline: "t", Epoch: 1, Lane: relaying.Lane{Of: 1}, Batches: 12},
-		ParkedChanged: true, Parked: []relaying.Parked{{
+		Commit: 12345 * time.Microsecond, ParkedChanged: true, Parked: []relaying.Parked{{
 			Key: relaying.Key{AggregateType: "thing", AggregateID: "b-0"}, Position: 1, Event: uuid.Max, Topic: "t", Reason: "too large", Attempts: 1,
 		}},
 	}})
@@ -100,6 +101,7 @@ func TestRelayCommands(t *testing.T) {
 	}{
 		{[]string{"status"}, 0, "1 lanes of layout 1, 1 nodes"},
 		{[]string{"status"}, 0, "node-a"},
+		{[]string{"status"}, 0, "12.35ms"},
 		{[]string{"parked"}, 0, "too large"},
 		{[]string{"requests"}, 0, "nobody has asked"},
 		{[]string{"retry", "thing", "x"}, 1, "nothing is parked under this key; `tenon relay parked` lists"},
@@ -121,13 +123,14 @@ func TestRelayCommands(t *testing.T) {
 	var got struct {
 		ChangingTo int
 		Lanes      []struct {
-			Owner      string
-			Batches    int
-			ParkedKeys int
+			Owner         string
+			Batches       int
+			CommitSeconds float64
+			ParkedKeys    int
 		}
 	}
 	if err := json.Unmarshal([]byte(out), &got); err != nil || got.ChangingTo != 4 || len(got.Lanes) != 1 || got.Lanes[0].Owner != "node-a" ||
-		got.Lanes[0].Batches != 12 || got.Lanes[0].ParkedKeys != 1 {
+		got.Lanes[0].Batches != 12 || got.Lanes[0].CommitSeconds != 0.012345 || got.Lanes[0].ParkedKeys != 1 {
 		t.Errorf("JSON %s, error %v", out, err)
 	}
 }

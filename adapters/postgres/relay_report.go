@@ -16,7 +16,7 @@ import (
 // lanes, so that two nodes that report the same ones don't wait for each other.
 const reportSQL = `
 WITH report AS MATERIALIZED (
-    SELECT * FROM jsonb_to_recordset($1::jsonb) AS r (` + laneTypes + `, node text) ORDER BY log, lane
+    SELECT * FROM jsonb_to_recordset($1::jsonb) AS r (` + laneTypes + `, node text, commit_micros bigint) ORDER BY log, lane
 ), known AS MATERIALIZED (
     SELECT p.log, p.lane, p.epoch, p.reported FROM tenon.relay_progress p JOIN report r ON r.log = p.log AND r.lane = p.lane
     ORDER BY p.log, p.lane FOR UPDATE OF p
@@ -30,13 +30,13 @@ WITH report AS MATERIALIZED (
         after_position bigint, last_position bigint)
     JOIN fresh f ON f.lane = s.lane ORDER BY s.number
 )
-INSERT INTO tenon.relay_progress AS p (` + laneColumns + `, reported, node)
-SELECT ` + laneColumns + `, batches, node FROM report
+INSERT INTO tenon.relay_progress AS p (` + laneColumns + `, reported, node, commit_micros)
+SELECT ` + laneColumns + `, batches, node, commit_micros FROM report
 ON CONFLICT (log, lane) DO UPDATE SET "of" = excluded."of", epoch = excluded.epoch, timeline = excluded.timeline,
     s1 = excluded.s1, s2 = excluded.s2, low = excluded.low, position = excluded.position, batches = excluded.batches,
     reported = greatest(excluded.reported, CASE WHEN p.epoch = excluded.epoch THEN p.reported END),
     last_position = excluded.last_position, last_event = excluded.last_event, closed = excluded.closed,
-    node = excluded.node, updated_at = clock_timestamp()
+    node = excluded.node, commit_micros = coalesce(excluded.commit_micros, p.commit_micros), updated_at = clock_timestamp()
 WHERE (p.epoch, p.batches) <= (excluded.epoch, excluded.batches)
 RETURNING p.lane`
 
@@ -44,7 +44,8 @@ RETURNING p.lane`
 type laneReport struct {
 	laneRow
 
-	Node string `json:"node"`
+	Node         string `json:"node"`
+	CommitMicros *int64 `json:"commit_micros"` // nil: no batch had records
 }
 
 // unparkSQL removes the keys of lane $2 that $3, which is JSON, doesn't have.
@@ -96,6 +97,10 @@ func (b *RelayBoard) report(ctx context.Context, reports []relaying.Report) erro
 			return err
 		}
 		lanes[i] = laneReport{laneRow: row, Node: r.Node}
+		if r.Commit > 0 {
+			micros := r.Commit.Microseconds()
+			lanes[i].CommitMicros = &micros
+		}
 		if spans, err = appendSpans(spans, row.Lane, r.Spans); err != nil {
 			return err
 		}

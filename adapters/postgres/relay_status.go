@@ -32,6 +32,7 @@ SELECT y.epoch, y.lanes, y.next, y.final, g.lane, coalesce(l.held, '') <> '' AS 
     CASE WHEN l.expires_at > statement_timestamp() THEN l.owner ELSE '' END AS owner,
     CASE WHEN l.expires_at > statement_timestamp() THEN l.expires_at END AS lease_ends,
     coalesce(p.batches, 0) AS batches, coalesce(p.last_position, 0) AS last, p.updated_at AS reported_at,
+    coalesce(p.commit_micros, 0) AS commit_micros,
     (SELECT count(*) FROM tenon.relay_parked k
         WHERE k.log = i.id AND k.lane = g.lane AND k.lane = ((k.bucket + 1) * y.lanes - 1) / 1024) AS parked,
     (SELECT count(*) FROM tenon.relay_nodes n WHERE n.expires_at > statement_timestamp()) AS nodes,
@@ -57,6 +58,7 @@ type statusRow struct {
 	Batches    int64        `db:"batches"`
 	Last       int64        `db:"last"`
 	ReportedAt sql.NullTime `db:"reported_at"`
+	Commit     int64        `db:"commit_micros"`
 	Parked     int          `db:"parked"`
 	Nodes      int          `db:"nodes"`
 	At         time.Time    `db:"at"`
@@ -97,7 +99,7 @@ func (d *RelayDesk) Status(ctx context.Context) (relaying.Status, error) {
 		}
 		s.Lanes = append(s.Lanes, relaying.LaneStatus{
 			Lane: r.Lane, Owner: r.Owner, LeaseEnds: utc(r.LeaseEnds), Batches: r.Batches, Last: r.Last,
-			ReportedAt: utc(r.ReportedAt), Lag: lags.of(r.Lane), Parked: r.Parked,
+			ReportedAt: utc(r.ReportedAt), Commit: time.Duration(r.Commit) * time.Microsecond, Lag: lags.of(r.Lane), Parked: r.Parked,
 		})
 	}
 	return s, nil

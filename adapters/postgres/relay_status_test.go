@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -76,6 +77,20 @@ func TestRelayStatusOfALaneThatNobodyHas(t *testing.T) {
 	s := must(postgres.NewRelayDesk(db).Status(t.Context()))(t)
 	if s.Layout.Next != 5 || s.Lanes[1].Owner != "" || !s.Lanes[1].LeaseEnds.IsZero() {
 		t.Errorf("status %+v", s)
+	}
+}
+
+// A heartbeat has no records, and what the batch before took is still the newest that is known.
+func TestRelayStatusTellsWhatACommitTakes(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	beatOf(t, postgres.NewRelayMembers(db), "n", 2)
+	for batches, took := range []time.Duration{0, 3 * time.Millisecond, 0, 7 * time.Millisecond, 0} {
+		report(t, boardOf(t, db), relaying.Report{Progress: progressOf(t, db, 1, 2, 1, int64(batches+1), ""), Commit: took})
+	}
+	s := must(postgres.NewRelayDesk(db).Status(t.Context()))(t)
+	if none, some := s.Lanes[0].Commit, s.Lanes[1].Commit; none != 0 || some != 7*time.Millisecond {
+		t.Errorf("commits took %s and %s, want 0 and 7ms", none, some)
 	}
 }
 

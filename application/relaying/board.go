@@ -3,6 +3,7 @@ package relaying
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/tenon-go/tenon/application/eventlog"
 )
@@ -34,7 +35,8 @@ type Board interface {
 type Report struct {
 	Node     string
 	Progress Progress
-	Spans    []Span // what was published, oldest first; adjoining ones may be merged
+	Spans    []Span        // what was published, oldest first; adjoining ones may be merged
+	Commit   time.Duration // that the target took to commit the newest batch with records; 0: there was none
 
 	Parked []Parked // all keys that are parked now, if ParkedChanged
 	// ParkedChanged says that Parked replaces what the board shows of the lane.

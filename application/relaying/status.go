@@ -24,11 +24,12 @@ type Status struct {
 // LaneStatus is one lane's part of a [Status].
 type LaneStatus struct {
 	Lane       int
-	Owner      string    // node that has it; "" when nobody does, or its lease has ended
-	LeaseEnds  time.Time // zero without an owner
-	Batches    int64     // committed in this layout
-	Last       int64     // position of the newest record that is out; 0: none
-	ReportedAt time.Time // of the newest report; zero: none in this layout
+	Owner      string        // node that has it; "" when nobody does, or its lease has ended
+	LeaseEnds  time.Time     // zero without an owner
+	Batches    int64         // committed in this layout
+	Last       int64         // position of the newest record that is out; 0: none
+	ReportedAt time.Time     // of the newest report; zero: none in this layout
+	Commit     time.Duration // that the newest batch with records took to be committed; 0: none did yet
 	Lag        Lag
 	Parked     int // keys that are held back
 }

@@ -63,6 +63,9 @@ func merge(before, after relaying.Report) relaying.Report {
 	if !after.ParkedChanged {
 		after.Parked, after.ParkedChanged = before.Parked, before.ParkedChanged
 	}
+	if after.Commit == 0 {
+		after.Commit = before.Commit
+	}
 	if before.Progress.Epoch != after.Progress.Epoch {
 		return after
 	}

@@ -2,12 +2,22 @@ package lanes
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tenon-go/tenon/application/eventlog"
 	"github.com/tenon-go/tenon/application/relaying"
 )
+
+func TestReportsThatAreMergedTellTheNewestCommit(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ before, after, want time.Duration }{{3, 0, 3}, {3, 5, 5}, {0, 5, 5}} {
+		if got := merge(relaying.Report{Commit: c.before}, relaying.Report{Commit: c.after}).Commit; got != c.want {
+			t.Errorf("%d, then %d: %d, want %d", c.before, c.after, got, c.want)
+		}
+	}
+}
 
 // A board that is away gets one span for many: it ends where the farthest of them does, or nobody knows where.
 func TestSpansThatAdjoinAreReportedAsOne(t *testing.T) {

@@ -224,6 +224,11 @@ func (t *tenure) committed(b relaying.Batch, began time.Time) {
 	t.totals.batches.Add(1)
 	t.totals.records.Add(int64(len(b.Records)))
 	t.totals.parked.Store(int64(len(t.parked)))
-	t.relay.reporter.note(t.lane.Number, t.report([]relaying.Span{span}, len(b.Park)+len(b.Release) > 0))
-	t.relay.cfg.Observe(t.lane.Number, len(b.Records), time.Since(began))
+	took := time.Since(began)
+	report := t.report([]relaying.Span{span}, len(b.Park)+len(b.Release) > 0)
+	if len(b.Records) > 0 {
+		report.Commit = took
+	}
+	t.relay.reporter.note(t.lane.Number, report)
+	t.relay.cfg.Observe(t.lane.Number, len(b.Records), took)
 }
