@@ -2,12 +2,15 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // usualBytes is what brokers take as a record unless they are told otherwise (max.message.bytes).
@@ -24,11 +27,19 @@ type topicFacts struct {
 	compacted  bool
 }
 
+// newTopic bounds how long a broker may not know yet of a topic that another one has made.
+const newTopic = 5 * time.Second
+
 // Examine looks at topics of events that exist and returns what is wrong with them or unlike their specification, each
-// naming its topic and what to do. Configs that this client may not read are passed over.
+// naming its topic and what to do. Configs that this client may not read are passed over. A topic that was made a moment ago
+// is waited for.
 func (a *Admin) Examine(ctx context.Context, specs ...TopicSpec) (problems []string, err error) {
 	for _, spec := range specs {
 		f, err := a.facts(ctx, spec.Name)
+		for began := time.Now(); errors.Is(err, kerr.UnknownTopicOrPartition) && time.Since(began) < newTopic && ctx.Err() == nil; {
+			time.Sleep(20 * time.Millisecond)
+			f, err = a.facts(ctx, spec.Name)
+		}
 		if err != nil {
 			return nil, unavailable(ctx, err)
 		}
