@@ -31,7 +31,14 @@ func newConnector(cfg pq.Config) (connector, error) {
 	return connector{c}, err
 }
 
-// dialer is lib/pq's own, which tells the socket to whoever connects.
+// deadAfter is how long a connection lasts whose other end is gone without a word, as when a network drops what is sent. By
+// itself the kernel gives such a connection up after 15 minutes and more, for which everything that waits on it would stand still.
+const deadAfter = 15 * time.Second
+
+// keepAlive has an idle connection asked, so that its end is noticed as soon as that of a busy one.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: deadAfter / 3, Interval: deadAfter / 3, Count: 2}
+
+// dialer is lib/pq's own with [deadAfter], which tells the socket to whoever connects.
 type dialer struct{}
 
 var _ pq.DialerContext = dialer{}
@@ -40,7 +47,8 @@ type socketKey struct{}
 
 // DialContext connects. It is also called to cancel a statement, by a context that carries nothing.
 func (dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	c, err := new(net.Dialer).DialContext(ctx, network, address)
+	d := net.Dialer{KeepAliveConfig: keepAlive, Control: giveUpAfter(deadAfter)}
+	c, err := d.DialContext(ctx, network, address)
 	if socket, ok := ctx.Value(socketKey{}).(*syscall.RawConn); ok && err == nil {
 		if sc, ok := c.(syscall.Conn); ok {
 			*socket, _ = sc.SyscallConn() // nil is an answer
