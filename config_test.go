@@ -51,7 +51,7 @@ func TestWrongSettingsAreAllReportedWithWhatIsAllowed(t *testing.T) {
 		"TENON_HTTP_ADDR=8080", "TENON_DATABASE_URL=mysql://root:hunter2@db/x", "TENON_KAFKA_BROKERS=kafka", "TENON_RELAY=fast",
 		"TENON_ROLES=api,cook", "TENON_LOG_LEVEL=loud", "TENON_LOG_FORMAT=xml", "TENON_STARTUP_TIMEOUT=soon",
 		"TENON_DATABASE_CONNECTIONS=2", "TENON_TOPIC_PARTITIONS=0", "TENON_SHOP_LIMIT=many", "TENON_HTPP_ADDR=127.0.0.1:1",
-		"TENON_KAFKA_PORT=70000", "TENON_MIGRATE=maybe", "TENON_ELEPHANTS=3", "PATH=/bin",
+		"TENON_KAFKA_PORT=70000", "TENON_MIGRATE=maybe", "TENON_ELEPHANTS=3", "TENON_RELAY_CLOUDEVENTS=true", "PATH=/bin",
 	}, shopContext())
 	if err == nil {
 		t.Fatal("no error")
@@ -69,6 +69,7 @@ func TestWrongSettingsAreAllReportedWithWhatIsAllowed(t *testing.T) {
 		`TENON_TOPIC_PARTITIONS (environment): want a whole number from 1 to 1000, not "0"`,
 		`TENON_KAFKA_PORT (environment): want a whole number from 0 to 65535, not "70000"`,
 		`TENON_MIGRATE (environment): want auto or off, not "maybe"`,
+		`TENON_RELAY_CLOUDEVENTS (environment): want where events come from, such as "/shop" or "https://shop.example", not "true"`,
 		`TENON_SHOP_LIMIT (environment): want a number, not "many"`,
 		`TENON_HTPP_ADDR (environment): there is no such setting: did you mean TENON_HTTP_ADDR?`,
 		"TENON_ELEPHANTS (environment): there is no such setting; `tenon config` lists them",

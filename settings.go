@@ -123,7 +123,10 @@ func kernelSettings() []setting {
 			func(c *Config, n int) { c.RelayLanes = n }),
 		duration("TENON_RELAY_LEASE", "10s", "how long a relay that died keeps its lanes; 0: 10s", func(c *Config, d time.Duration) { c.RelayLease = d }),
 		{
-			Setting{"TENON_RELAY_CLOUDEVENTS", "", "ce_source of CloudEvents headers beside Tenon's own (exactly-once); empty: none", false, nil},
+			Setting{
+				"TENON_RELAY_CLOUDEVENTS", "", "ce_source of CloudEvents headers beside Tenon's own (exactly-once), such as /shop; empty: none", false,
+				checkSource,
+			},
 			func(c *Config, v string) error { c.CloudEvents = v; return nil },
 		},
 		duration("TENON_RELAY_LINGER", "0s", "how long the watermill relay's producer gathers records for a request; see docs/adr/0003",
@@ -187,6 +190,14 @@ func oneOf(allowed ...string) func(string) error {
 		}
 		return fmt.Errorf("want %s", strings.Join(allowed, " or "))
 	}
+}
+
+// checkSource refuses what is meant as a switch, and would be published as where events come from.
+func checkSource(v string) error {
+	if _, err := strconv.ParseBool(v); err == nil || slices.Contains([]string{"on", "off", "yes", "no"}, strings.ToLower(v)) {
+		return errors.New(`want where events come from, such as "/shop" or "https://shop.example"`)
+	}
+	return nil
 }
 
 func checkAddr(v string) error {
