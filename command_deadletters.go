@@ -99,7 +99,7 @@ func (c *commandLine) lettersEdit() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&payload, "payload", "", "the payload itself")
 	cmd.Flags().StringVar(&file, "file", "", "a file with the payload, to the byte; - for standard input")
-	cmd.Flags().StringVar(&why, "why", "", "why, for the record")
+	whyFlag(cmd, &why, "why", "why, for the record")
 	byFlag(cmd, &by)
 	return cmd
 }
@@ -137,7 +137,7 @@ its aggregate that are parked behind it stay parked until they are replayed.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&why, "why", "", "why, for the record; required")
+	whyFlag(cmd, &why, "why", "why, for the record; required")
 	byFlag(cmd, &by)
 	return cmd
 }

@@ -30,6 +30,8 @@ projections can apply them: replay with the new program after mending the old on
 			f.Reason = deadletter.Reason(reason)
 			chosen := f.Projection != "" || f.Version != 0 || f.Topic != "" || f.AggregateType != "" || f.AggregateID != "" || f.Type != "" || f.Reason != ""
 			switch {
+			case len(args) > 0 && f.Reason != "":
+				return errors.New("--reason chooses events by why they were parked; why you replay is --why, for the record")
 			case all && (chosen || len(args) > 0) || chosen && len(args) > 0:
 				return errors.New("want either an event's id, or a filter, or --all")
 			case all || chosen:

@@ -60,7 +60,7 @@ leaves that much dead space behind, which VACUUM gives back.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&reason, "reason", "", "why, for the record; required")
+	whyFlag(cmd, &reason, "reason", "why, for the record; required")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do it")
 	byFlag(cmd, &by)
 	return cmd

@@ -87,7 +87,7 @@ func (c *commandLine) projectionsPause() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&why, "why", "", "why, for the record")
+	whyFlag(cmd, &why, "why", "why, for the record")
 	byFlag(cmd, &by)
 	return cmd
 }

@@ -104,7 +104,7 @@ starts, would begin to build it again: stop those first.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&why, "why", "", "why, for the record of parked events that go with it")
+	whyFlag(cmd, &why, "why", "why, for the record of parked events that go with it")
 	byFlag(cmd, &by)
 	return cmd
 }

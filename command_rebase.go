@@ -69,7 +69,7 @@ which nothing is wrong at its next event.`,
 		},
 	}
 	cmd.Flags().StringVar(&f.to, "to", "", "copy, now or start; required")
-	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for the record; required")
+	whyFlag(cmd, &f.reason, "reason", "why, for the record; required")
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "do it")
 	byFlag(cmd, &f.by)
 	return cmd

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/tenon-go/tenon/adapters/postgres"
 	"github.com/tenon-go/tenon/application/relaying"
@@ -29,6 +30,17 @@ relay's progress in Kafka itself.`,
 	}
 	cmd.AddCommand(c.relayStatus(), c.relayParked(), c.relayRetry(), c.relaySkip(), c.relayRequests(), c.relayLanes(), c.relayRebase())
 	return cmd
+}
+
+// whyFlag lets the one who asks say why, by the flag of that name, "why" or "reason", or the other of the two.
+func whyFlag(cmd *cobra.Command, why *string, name, usage string) {
+	cmd.Flags().StringVar(why, name, "", usage)
+	cmd.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, given string) pflag.NormalizedName {
+		if given == "why" || given == "reason" {
+			given = name
+		}
+		return pflag.NormalizedName(given)
+	})
 }
 
 // byFlag lets the one who asks say who that is.
@@ -132,7 +144,7 @@ it. If it isn't the key's first any more when the relay comes to it, nothing is 
 			})
 		},
 	}
-	cmd.Flags().StringVar(&reason, "reason", "", "why, for the record; required")
+	whyFlag(cmd, &reason, "reason", "why, for the record; required")
 	byFlag(cmd, &by)
 	return cmd
 }

@@ -106,6 +106,7 @@ func TestRelayCommands(t *testing.T) {
 		{[]string{"requests"}, 0, "nobody has asked"},
 		{[]string{"retry", "thing", "x"}, 1, "nothing is parked under this key; `tenon relay parked` lists"},
 		{[]string{"skip", "thing", "b-0", "--reason", "a picture", "--by", "anna"}, 0, "request 1: skip thing b-0"},
+		{[]string{"skip", "thing", "b-0", "--why", "a picture"}, 1, "request 1 (skip, by anna) is open"},
 		{[]string{"retry", "thing", "b-0"}, 1, "request 1 (skip, by anna) is open"},
 		{[]string{"retry", "--all"}, 0, "nothing to retry"},
 		{[]string{"requests"}, 0, "a picture"},
