@@ -2,6 +2,7 @@ package tenon
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -92,7 +93,12 @@ func (c *commandLine) lettersEdit() *cobra.Command {
 				if err := letters.Edit(ctx, id, content, deadletter.Decision{By: by, Why: why}); err != nil {
 					return err
 				}
-				_, err := fmt.Fprintf(c.io.Out, "event %d has a payload of %d bytes now; apply it with: tenon deadletters replay %d\n", id, len(content), id)
+				unlike := ""
+				if !json.Valid(content) {
+					unlike = ", which isn't JSON"
+				}
+				_, err := fmt.Fprintf(c.io.Out, "event %d has a payload of %d bytes now%s; apply it with: tenon deadletters replay %d\n",
+					id, len(content), unlike, id)
 				return err
 			})
 		},

@@ -106,6 +106,7 @@ func TestDeadLettersCommands(t *testing.T) {
 		{[]string{"show", "1"}, 0, `"payload": "{\"fail\":\"out of ink\"}"`},
 		{[]string{"show", "9"}, 1, "event 9: nothing is parked under this; `tenon deadletters list` shows"},
 		{[]string{"replay", "2", "--by", "anna"}, 1, "thing a stays parked at event 1: projection notes version 1: out of ink"},
+		{[]string{"edit", "1", "--payload", `{"a"`}, 0, "4 bytes now, which isn't JSON; apply"},
 		{[]string{"edit", "1", "--payload", `{}`, "--by", "anna", "--why", "a new pen"}, 0, "event 1 has a payload of 2 bytes now"},
 		{[]string{"show", "1", "--payload"}, 0, `{}`},
 		{[]string{"show", "1"}, 0, `"edited": "{}"`},
