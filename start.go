@@ -121,7 +121,9 @@ func (a *App) examineTopics(ctx context.Context, admin *kafka.Admin, specs []kaf
 	}
 }
 
+// topicSpecs returns a specification for each topic, which several may read.
 func (a *App) topicSpecs(names []string) []kafka.TopicSpec {
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
 	specs := make([]kafka.TopicSpec, len(names))
 	for i, name := range names {
 		specs[i] = kafka.TopicSpec{Name: name, Partitions: a.cfg.Partitions, ReplicationFactor: a.cfg.Replication}

@@ -215,8 +215,8 @@ func TestFetchRefusesATopicMadeAnew(t *testing.T) {
 			if !whileRunning {
 				go run(ctx)
 			}
-			if err := <-ended; !errors.Is(err, projection.ErrTopicReplaced) {
-				t.Errorf("Run: %v, want ErrTopicReplaced", err)
+			if err := <-ended; !errors.Is(err, projection.ErrTopicReplaced) || !strings.Contains(err.Error(), "TENON_PROJECTIONS_SOURCE=log") {
+				t.Errorf("Run: %v, want ErrTopicReplaced with the way out", err)
 			}
 		})
 	}
@@ -252,7 +252,7 @@ func TestSourceRefusesAChangedNumberOfPartitions(t *testing.T) {
 				go run(ctx)
 			}
 			err := <-ended
-			if !errors.Is(err, projection.ErrPartitionsChanged) || !strings.Contains(err.Error(), "tenon projections rebuild") ||
+			if !errors.Is(err, projection.ErrPartitionsChanged) || !strings.Contains(err.Error(), "TENON_PROJECTIONS_SOURCE=log") ||
 				!strings.Contains(err.Error(), topic) {
 				t.Errorf("Run: %v, want ErrPartitionsChanged with the topic and the way out", err)
 			}

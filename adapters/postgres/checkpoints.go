@@ -36,6 +36,11 @@ RETURNING pg_current_xact_id()::text, now(), pg_postmaster_start_time(),
 	patience = `CASE current_setting('lock_timeout') WHEN '0' THEN set_config('lock_timeout', '5s', true) END`
 )
 
+// readTheLog is the way out where a topic can't be gone on with: what the log has doesn't depend on topics. Read again it has no
+// further effect.
+const readTheLog = "the log has all events: let the read model read it, by TENON_PROJECTIONS_SOURCE=log until `tenon projections list` shows " +
+	"no lag, and set it back then; or raise the version of the read model, which builds it anew"
+
 // Next returns the offset at which a projection goes on with a partition.
 func (db *DB) Next(ctx context.Context, name string, version int, p projection.Partition) (int64, error) {
 	rows, err := db.pool.QueryContext(ctx, nextSQL, name, version, p.Topic)
@@ -50,14 +55,14 @@ func (db *DB) Next(ctx context.Context, name string, version int, p projection.P
 		err := rows.Scan(&number, &id, &at, &count)
 		switch {
 		case number == p.Number && id != p.ID:
-			replaced = fmt.Errorf("%w: %s had the id %s when projection %s v%d read it, now it has %s", projection.ErrTopicReplaced,
-				p.Topic, id, name, version, p.ID)
+			replaced = fmt.Errorf("%w: %s had the id %s when projection %s v%d read it, now it has %s; %s", projection.ErrTopicReplaced,
+				p.Topic, id, name, version, p.ID, readTheLog)
 		case number == p.Number:
 			next = at
 		}
 		if id == p.ID && count != p.Count && count > 0 && p.Count > 0 {
-			changed = fmt.Errorf("%w: %s had %d when projection %s v%d read it, now it has %d; build the read model anew from the log: "+
-				"`tenon projections rebuild %s`", projection.ErrPartitionsChanged, p.Topic, count, name, version, p.Count, name)
+			changed = fmt.Errorf("%w: %s had %d when projection %s v%d read it, now it has %d; %s", projection.ErrPartitionsChanged,
+				p.Topic, count, name, version, p.Count, readTheLog)
 		}
 		return err
 	})

@@ -55,7 +55,7 @@ type Feed struct {
 	marked time.Time
 	moved  bool // a program changes a version's source once, so that two that are configured differently don't take turns
 	said   time.Time
-	told   string
+	told   *string // what was stored as wrong with it; nil: nothing was by this program
 }
 
 // NewFeed returns a feed that doesn't run yet, or all that is wrong with the configuration.

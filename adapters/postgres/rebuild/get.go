@@ -39,6 +39,6 @@ const longestError = 2000
 func (v *Versions) note(ctx context.Context, name string, number int, text string) error {
 	_, err := v.db.Pool().ExecContext(ctx, `UPDATE tenon.projection_versions
 		SET last_error = CASE WHEN $3 = '' THEN last_error ELSE $3 END, failed_at = CASE WHEN $3 = '' THEN NULL ELSE now() END
-		WHERE projection = $1 AND version = $2`, name, number, deadletter.Text(text, longestError))
+		WHERE projection = $1 AND version = $2 AND ($3 <> '' OR failed_at IS NOT NULL)`, name, number, deadletter.Text(text, longestError))
 	return postgres.Wrap(ctx, err)
 }

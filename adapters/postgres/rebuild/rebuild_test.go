@@ -154,6 +154,25 @@ func TestVersionThatParksWhatTheOldOneAppliedWaitsForADecision(t *testing.T) {
 	}
 }
 
+// What stopped one program is over when the next one feeds the version.
+func TestErrorOfAFormerProgramIsOver(t *testing.T) {
+	t.Parallel()
+	db := open(t, databaseURL(t))
+	_, stop := run(t, config(db, things(1)))
+	wantState(t, db, 1, rebuild.Serving, "")
+	stop()
+	_, err := db.Pool().ExecContext(t.Context(), `UPDATE tenon.projection_versions SET last_error = 'broken', failed_at = now()`)
+	check(t, err)
+	run(t, config(db, things(1)))
+	applicationtest.Eventually(t, func() error {
+		v, err := rebuild.NewVersions(db).Get(t.Context(), name, 1)
+		if err == nil && (!v.FailedAt.IsZero() || v.LastError != "broken") {
+			err = fmt.Errorf("failing since %v, it says %q", v.FailedAt, v.LastError)
+		}
+		return err
+	})
+}
+
 func TestPausedProjectionIsFedByNobodyUntilItIsResumed(t *testing.T) {
 	t.Parallel()
 	db := open(t, databaseURL(t))

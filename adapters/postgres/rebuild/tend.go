@@ -152,10 +152,10 @@ func (f *Feed) note(ctx context.Context, err error) {
 	if err != nil {
 		text = err.Error()
 	}
-	if text == f.told || ctx.Err() != nil {
+	if f.told != nil && text == *f.told || ctx.Err() != nil {
 		return
 	}
 	if f.versions.note(ctx, f.projection().Name, f.projection().Version, text) == nil {
-		f.told = text
+		f.told = &text
 	}
 }
