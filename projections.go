@@ -54,7 +54,7 @@ func (a *App) feedConfig(
 		c.Kafka = func() (projection.Source, error) {
 			return kafka.NewSource(cfg, kafka.SourceConfig{Group: group, Topics: p.Topics})
 		}
-		c.Ends = func(ctx context.Context) (rebuild.Ends, error) { return w.admin.Ends(ctx, p.Topics...) }
+		c.Ends = func(ctx context.Context) (rebuild.Ends, error) { return w.admin.RecordEnds(ctx, cfg, p.Topics...) }
 		c.PartitionOf = kafka.PartitionOf
 	}
 	return c

@@ -3,7 +3,10 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tenon-go/tenon/application/projection"
@@ -20,50 +23,103 @@ func (a *Admin) Behind(ctx context.Context, cfg Config, next map[projection.Part
 		return 0, err
 	}
 	var all int64
-	few := make(map[string]map[int32]kgo.Offset)
-	left := make(map[place]int64) // where a partition that is read ends
+	few := make(map[projection.Partition]span)
 	for p, end := range ends {
 		switch n := end - next[p]; {
 		case n <= 0:
 		case n > fewBehind:
 			all += n
 		default:
-			if few[p.Topic] == nil {
-				few[p.Topic] = make(map[int32]kgo.Offset)
-			}
-			few[p.Topic][p.Number] = kgo.NewOffset().At(next[p])
-			left[place{p.Topic, p.Number}] = end
+			few[p] = span{next[p], end}
 		}
 	}
-	if len(few) == 0 {
-		return all, nil
+	err = a.visit(ctx, cfg, few, func(projection.Partition, int64) { all++ })
+	return all, err
+}
+
+// RecordEnds returns the offsets behind the last committed record of each partition: as [Admin.Ends], where the end of a
+// transaction is an offset of its own. Where the last 1000 offsets hold no record it returns what Ends does.
+func (a *Admin) RecordEnds(ctx context.Context, cfg Config, topics ...string) (map[projection.Partition]int64, error) {
+	ends, err := a.Ends(ctx, topics...)
+	if err != nil {
+		return nil, err
+	}
+	tails := make(map[projection.Partition]span)
+	for p, end := range ends {
+		tails[p] = span{max(end-fewBehind, 0), end}
+	}
+	err = a.visit(ctx, cfg, tails, func(p projection.Partition, offset int64) { ends[p] = offset + 1 })
+	return ends, err
+}
+
+// span is a run of offsets of a partition, without the last.
+type span struct{ from, to int64 }
+
+// visit calls found with the committed records of spans, those of a partition in order.
+func (a *Admin) visit(ctx context.Context, cfg Config, spans map[projection.Partition]span, found func(projection.Partition, int64)) error {
+	left := make(map[place]projection.Partition)
+	from := make(map[string]map[int32]kgo.Offset)
+	starts, err := a.starts(ctx, spans)
+	if err != nil {
+		return err
+	}
+	for p, s := range spans {
+		if first, ok := starts.Lookup(p.Topic, p.Number); ok && first.Err == nil {
+			s.from = max(s.from, first.Offset) // what was before is deleted
+		}
+		if s.from >= s.to {
+			continue
+		}
+		if from[p.Topic] == nil {
+			from[p.Topic] = make(map[int32]kgo.Offset)
+		}
+		from[p.Topic][p.Number] = kgo.NewOffset().At(s.from)
+		left[place{p.Topic, p.Number}] = p
+	}
+	if len(left) == 0 {
+		return nil
 	}
 	if cfg, err = cfg.checked(); err != nil {
-		return 0, err
+		return err
 	}
-	cl, err := cfg.client(kgo.ConsumePartitions(few), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
+	cl, err := cfg.client(kgo.ConsumePartitions(from), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer cl.Close()
 	for len(left) > 0 {
 		fetches := cl.PollFetches(ctx)
 		if err := fetches.Err0(); err != nil {
-			return 0, fmt.Errorf("read what is behind: %w", unavailable(ctx, err))
+			return fmt.Errorf("read the ends of topics: %w", unavailable(ctx, err))
 		}
 		for _, p := range fetches.Errors() {
-			return 0, fmt.Errorf("read what is behind in partition %d of %s: %w", p.Partition, p.Topic, p.Err)
+			return fmt.Errorf("read the end of partition %d of %s: %w", p.Partition, p.Topic, p.Err)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
 			at := place{r.Topic, r.Partition}
-			end, reading := left[at]
-			if reading && r.Offset < end && !r.Attrs.IsControl() {
-				all++
+			p, reading := left[at]
+			if reading && r.Offset < spans[p].to && !r.Attrs.IsControl() {
+				found(p, r.Offset)
 			}
-			if reading && r.Offset+1 >= end {
+			if reading && r.Offset+1 >= spans[p].to {
 				delete(left, at)
 			}
 		})
 	}
-	return all, nil
+	return nil
+}
+
+func (a *Admin) starts(ctx context.Context, spans map[projection.Partition]span) (kadm.ListedOffsets, error) {
+	topics := make(map[string]struct{})
+	for p := range spans {
+		topics[p.Topic] = struct{}{}
+	}
+	if len(topics) == 0 {
+		return nil, nil
+	}
+	starts, err := kadm.NewClient(a.cl).ListStartOffsets(ctx, slices.Collect(maps.Keys(topics))...)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the beginnings of topics: %w", unavailable(ctx, err))
+	}
+	return starts, nil
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/tenon-go/tenon/application/relaying"
 )
 
-// Ends are the offsets at which topics ended at a moment, by partition, of all their partitions.
+// Ends are the offsets behind the last record of topics at a moment, by partition, of all their partitions. What is no record, as the
+// end of a transaction, is behind them: else a version that has read all would look behind another that began there.
 type Ends map[projection.Partition]int64
 
 // Mark is a moment: what Kafka had before it, and what was committed then, which is all that and more.

@@ -37,10 +37,11 @@ func newBroker(t testing.TB, db *postgres.DB) *broker {
 	return b
 }
 
-// carry publishes the log in its order, each event once, until the test ends. It is a relay that is never killed.
+// carry publishes the log in its order, each event once, a page in a transaction, until the test ends. It is a relay that is never
+// killed.
 func (b *broker) carry(t testing.TB) {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(b.cfg.Brokers...), kgo.DisableClientMetrics())
+	cl, err := kgo.NewClient(kgo.SeedBrokers(b.cfg.Brokers...), kgo.DisableClientMetrics(), kgo.TransactionalID("carry"))
 	check(t, err)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan struct{})
@@ -49,7 +50,7 @@ func (b *broker) carry(t testing.TB) {
 		var at eventlog.Cursor
 		for ctx.Err() == nil {
 			page, err := b.db.Read(ctx, at, 100)
-			if err != nil {
+			if err != nil || len(page.Records) == 0 || cl.BeginTransaction() != nil {
 				continue
 			}
 			for i := range page.Records {
@@ -63,9 +64,11 @@ func (b *broker) carry(t testing.TB) {
 				}
 				cl.Produce(ctx, kr, nil)
 			}
-			if cl.Flush(ctx) == nil {
-				at = page.Next
+			if err := cl.Flush(ctx); ctx.Err() == nil && (err != nil || cl.EndTransaction(ctx, kgo.TryCommit) != nil) {
+				t.Errorf("a page isn't published: %v", err)
+				return
 			}
+			at = page.Next
 		}
 	}()
 	t.Cleanup(func() { cancel(); <-ended; cl.Close() })
@@ -79,7 +82,7 @@ func (b *broker) fed(cfg rebuild.FeedConfig) rebuild.FeedConfig {
 			Group: fmt.Sprintf("%s.v%d", p.Name, p.Version), Topics: p.Topics, MaxWait: 50 * time.Millisecond,
 		})
 	}
-	cfg.Ends = func(ctx context.Context) (rebuild.Ends, error) { return b.admin.Ends(ctx, p.Topics...) }
+	cfg.Ends = func(ctx context.Context) (rebuild.Ends, error) { return b.admin.RecordEnds(ctx, b.cfg, p.Topics...) }
 	cfg.PartitionOf = kafka.PartitionOf
 	return cfg
 }
@@ -115,6 +118,9 @@ func TestBuiltVersionGoesOnWithKafka(t *testing.T) {
 	}
 	check(t, rebuild.NewVersions(db).Use(t.Context(), name, 1, false))
 	wantFold(t, db, view, 1)
+	run(t, b.fed(config(db, things(3)))) // now nothing goes on: it begins where the others have stopped
+	wantState(t, db, 3, rebuild.Serving, rebuild.Kafka)
+	check(t, rebuild.NewVersions(db).Use(t.Context(), name, 1, false))
 }
 
 // TestParkedSequencesFollowTheSource parks in one source and goes on with the other, in both directions.
