@@ -3,12 +3,14 @@ package kafka_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tenon-go/tenon/adapters/kafka"
 	"github.com/tenon-go/tenon/application/applicationtest"
@@ -81,6 +83,44 @@ func TestGroupTakesOverFromAMemberThatDied(t *testing.T) {
 	n.cutOff()
 	r.produce(records(12, 41, 60)...)
 	r.wantApplied(12, 60)
+}
+
+// A rebalance waits for every member, for as long as one says that it may take. Who stops meanwhile doesn't.
+func TestGroupIsLeftWhileOthersAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.produce(records(3, 1, 2)...)
+	busy, err := kgo.NewClient(kgo.SeedBrokers(r.cfg.Brokers...), kgo.DisableClientMetrics(), kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.BlockRebalanceOnPoll(), kgo.RebalanceTimeout(5*time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.CloseAllowingRebalance()
+	if busy.PollFetches(t.Context()).NumRecords() == 0 {
+		t.Fatal("the other member got nothing")
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	patient := func(c *kafka.SourceConfig) { c.Grace = time.Hour } // its own time for a rebalance is a minute then
+	src, runner := r.source(patient), r.runner(nil)
+	go func() { ended <- src.Run(ctx, runner) }()
+	adm := kadm.NewClient(r.cl)
+	applicationtest.Eventually(t, func() error {
+		groups, err := adm.DescribeGroups(t.Context(), group)
+		if state := groups[group].State; err == nil && state != "PreparingRebalance" {
+			err = fmt.Errorf("the group is %s", state)
+		}
+		return err
+	})
+	stop()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(45 * time.Second):
+		t.Error("the source waits for the other member")
+	}
 }
 
 // lingering holds its first call of Handle until it is let go, and tells when it has begun.

@@ -60,8 +60,9 @@ var _ kgo.HookNewClient = (*member)(nil)
 // OnNewClient receives the client before it begins to work.
 func (m *member) OnNewClient(cl *kgo.Client) { m.cl = cl }
 
-// run polls until ctx ends, then stops the workers and leaves the group.
-func (m *member) run(ctx context.Context, cl *kgo.Client) {
+// run polls until ctx ends, then stops the workers and leaves the group. end ends the client's own context, without which a client that
+// is joining waits until all other members have joined, or are given up.
+func (m *member) run(ctx context.Context, cl *kgo.Client, end context.CancelFunc) {
 	var committer sync.WaitGroup
 	committer.Go(func() { m.commitRegularly(ctx) })
 	m.poll(ctx)
@@ -73,7 +74,9 @@ func (m *member) run(ctx context.Context, cl *kgo.Client) {
 		cancel() // there is nobody to say goodbye to
 	}
 	cl.AllowRebalance()
-	_ = cl.LeaveGroupContext(leaving) // else the session timeout tells the others
+	if cl.LeaveGroupContext(leaving) != nil { // the session timeout tells the others
+		end()
+	}
 	cl.CloseAllowingRebalance()
 }
 

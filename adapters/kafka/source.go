@@ -124,11 +124,13 @@ func (s *Source) consume(ctx context.Context, h projection.Handler) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	m := newMember(ctx, s, h, fail)
-	cl, err := s.cfg.client(append(s.groupOptions(), m.options()...)...)
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	cl, err := s.cfg.client(slices.Concat(s.groupOptions(), m.options(), []kgo.Opt{kgo.WithContext(life)})...)
 	if err != nil {
 		return err
 	}
-	m.run(ctx, cl)
+	m.run(ctx, cl, end)
 	return context.Cause(ctx)
 }
 
