@@ -99,6 +99,8 @@ func TestGroupIsLeftWhileOthersAreWaitedFor(t *testing.T) {
 	if busy.PollFetches(t.Context()).NumRecords() == 0 {
 		t.Fatal("the other member got nothing")
 	}
+	var log lines
+	r.cfg.Logger = log.logger()
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	patient := func(c *kafka.SourceConfig) { c.Grace = time.Hour } // its own time for a rebalance is a minute then
@@ -120,6 +122,9 @@ func TestGroupIsLeftWhileOthersAreWaitedFor(t *testing.T) {
 		}
 	case <-time.After(45 * time.Second):
 		t.Error("the source waits for the other member")
+	}
+	if log.count("waits") > 0 {
+		t.Errorf("a stop was taken for an outage: %q", log.all)
 	}
 }
 

@@ -105,6 +105,9 @@ func (h *health) left(err error) {
 }
 
 func (h *health) failed(err error) {
+	if errors.Is(err, kgo.ErrClientClosed) {
+		return // by this side, in the end
+	}
 	h.change(func() time.Time {
 		since := h.answered
 		if h.now().Sub(h.answered) >= h.silence {
