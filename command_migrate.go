@@ -77,5 +77,9 @@ func (c *commandLine) withDatabase(ctx context.Context, f func(context.Context, 
 	if err := db.WaitReady(waiting); err != nil {
 		return err
 	}
-	return f(ctx, db)
+	err = f(ctx, db)
+	if postgres.LacksMigration(err) {
+		err = fmt.Errorf("the database lacks migrations of this program, run `tenon migrate`: %w", err)
+	}
+	return err
 }

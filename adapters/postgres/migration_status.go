@@ -50,6 +50,12 @@ func sourcesOf(pool *sql.DB, s Schema) ([]*goose.Source, error) {
 	return provider.ListSources(), nil
 }
 
+// LacksMigration reports whether a statement failed because the database hasn't what it is about, a schema, table or column: a migration
+// of the program hasn't run there.
+func LacksMigration(err error) bool {
+	return pq.As(err, pqerror.UndefinedTable, pqerror.InvalidSchemaName, pqerror.UndefinedColumn) != nil
+}
+
 // applied returns when each version was applied, empty without the schema.
 func (db *DB) applied(ctx context.Context, s Schema) (map[int64]time.Time, error) {
 	rows, err := db.pool.QueryContext(ctx, `SELECT version_id, tstamp FROM `+s.table()+` WHERE version_id > 0 AND is_applied`)
