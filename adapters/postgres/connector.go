@@ -35,9 +35,6 @@ func newConnector(cfg pq.Config) (connector, error) {
 // itself the kernel gives such a connection up after 15 minutes and more, for which everything that waits on it would stand still.
 const deadAfter = 15 * time.Second
 
-// keepAlive has an idle connection asked, so that its end is noticed as soon as that of a busy one.
-var keepAlive = net.KeepAliveConfig{Enable: true, Idle: deadAfter / 3, Interval: deadAfter / 3, Count: 2}
-
 // dialer is lib/pq's own with [deadAfter], which tells the socket to whoever connects.
 type dialer struct{}
 
@@ -47,7 +44,9 @@ type socketKey struct{}
 
 // DialContext connects. It is also called to cancel a statement, by a context that carries nothing.
 func (dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	d := net.Dialer{KeepAliveConfig: keepAlive, Control: giveUpAfter(deadAfter)}
+	d := net.Dialer{ // idle connections are asked, so that their end is noticed as soon as that of busy ones
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: deadAfter / 3, Interval: deadAfter / 3, Count: 2}, Control: giveUpAfter(deadAfter),
+	}
 	c, err := d.DialContext(ctx, network, address)
 	if socket, ok := ctx.Value(socketKey{}).(*syscall.RawConn); ok && err == nil {
 		if sc, ok := c.(syscall.Conn); ok {

@@ -8,4 +8,6 @@ import (
 )
 
 // giveUpAfter is for kernels that can't: there the connection lasts as long as they retry.
-func giveUpAfter(time.Duration) func(network, address string, socket syscall.RawConn) error { return nil }
+func giveUpAfter(time.Duration) func(network, address string, socket syscall.RawConn) error {
+	return nil
+}

@@ -44,8 +44,9 @@ RETURNING p.lane`
 type laneReport struct {
 	laneRow
 
-	Node         string `json:"node"`
-	CommitMicros *int64 `json:"commit_micros"` // nil: no batch had records
+	Node string `json:"node"`
+	// CommitMicros is nil where no batch had records.
+	CommitMicros *int64 `json:"commit_micros"` //nolint:tagliatelle // a column's name
 }
 
 // unparkSQL removes the keys of lane $2 that $3, which is JSON, doesn't have.
