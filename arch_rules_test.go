@@ -169,5 +169,5 @@ func outsideRule(from place, target string, f goFile) string {
 	return ""
 }
 
-// applicationMay lists what application uses of other modules: ids, and the message type that users of Watermill know.
-var applicationMay = []string{"github.com/google/uuid", "github.com/ThreeDotsLabs/watermill/message"}
+// applicationMay lists what application uses of other modules: ids, the message type that users of Watermill know, and the next Go's JSON.
+var applicationMay = []string{"github.com/google/uuid", "github.com/ThreeDotsLabs/watermill/message", "github.com/go-json-experiment/json/v1"}

@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -43,18 +42,10 @@ func Register[E any](t *Types, name string, schema int) {
 	case nameTaken || typeTaken:
 		t.errs = append(t.errs, fmt.Errorf("event %q (%v) is registered twice", name, goType))
 	default:
-		e := eventType{name: name, schema: schema, decode: decodeJSON[E]}
+		e := eventType{name: name, schema: schema, decode: decoderOf[E](goType)}
 		t.byName[name] = e
 		t.byType[goType] = e
 	}
-}
-
-func decodeJSON[E any](payload []byte) (domain.Event, error) {
-	var e E
-	if err := json.Unmarshal(payload, &e); err != nil {
-		return nil, err
-	}
-	return e, nil
 }
 
 // Err returns all that was wrong with the registrations, joined; nil when nothing was. Ask when all are made.

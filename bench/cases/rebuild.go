@@ -26,9 +26,7 @@ const (
 	rebuiltSeen   = "bench.rebuilt_seen"
 )
 
-const rebuildLimit = "Two cores, which PostgreSQL shares and all of which are busy: the program takes 6 µs an event, half of it encoding/json, a fifth " +
-	"reading the log. A bare read decodes nothing and keeps no rows. Built with GOEXPERIMENT=jsonv2, which is encoding/json's default from " +
-	"Go 1.27, it was 0.52 and 0.60 x."
+const rebuildLimit = "Two cores, which PostgreSQL shares and all of which are busy. A bare read decodes nothing and keeps no rows."
 
 // rebuild is a changed version of a read model, built from the log beside the one that serves.
 func (w world) rebuild() measure.Case {
