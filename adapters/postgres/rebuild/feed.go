@@ -50,12 +50,13 @@ type Feed struct {
 	log     *postgres.ProjectionLog // while it is fed from the log
 
 	// Of the goroutine that tends:
-	built  *postgres.Snapshot // what must have been read before it may take over
-	mark   *Mark
-	marked time.Time
-	moved  bool // a program changes a version's source once, so that two that are configured differently don't take turns
-	said   time.Time
-	told   *string // what was stored as wrong with it; nil: nothing was by this program
+	built   *postgres.Snapshot // what must have been read before it may take over
+	mark    *Mark
+	marked  time.Time
+	moved   bool // a program changes a version's source once, so that two that are configured differently don't take turns
+	said    time.Time
+	failing bool    // the runner, as of the last look
+	told    *string // what was stored as wrong with it; nil: nothing was by this program
 }
 
 // NewFeed returns a feed that doesn't run yet, or all that is wrong with the configuration.

@@ -91,6 +91,10 @@ func (f *Feed) tend(ctx context.Context, v Version) bool {
 	}
 	if err == nil {
 		err = f.runner.Health()
+		before := f.failing
+		if f.failing = err != nil; f.failing && !before {
+			return true // it may be over at the next look, as at a start
+		}
 	}
 	f.note(ctx, err)
 	return true
