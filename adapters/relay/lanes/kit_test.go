@@ -98,7 +98,10 @@ type tapped struct {
 // Take implements relaying.Target.
 func (t tapped) Take(ctx context.Context, log uuid.UUID, lane int) (relaying.Session, relaying.State, error) {
 	s, state, err := t.Target.Take(ctx, log, lane)
-	return &tappedSession{Session: s, tap: t.tap}, state, err
+	if err != nil {
+		return nil, state, err
+	}
+	return &tappedSession{Session: s, tap: t.tap}, state, nil
 }
 
 type tappedSession struct {
