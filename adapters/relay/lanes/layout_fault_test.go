@@ -4,8 +4,10 @@ import (
 	"context"
 	"math/rand/v2"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -37,6 +39,7 @@ func waitChanged(t testing.TB, db *postgres.DB, lanes int) {
 	defer func() {
 		if t.Failed() {
 			t.Log(stuckAt(t, db))
+			t.Log(atWork())
 		}
 	}()
 	relaytest.Until(t, strconv.Itoa(lanes)+" lanes", func() (int, bool) { return moved(t, db), changed(t, db, lanes) })
@@ -64,6 +67,18 @@ func stuckAt(t testing.TB, db *postgres.DB) (state string) {
 	return state
 }
 
+// atWork says what the relays' goroutines are waiting for.
+func atWork() string {
+	stacks := make([]byte, 4<<20)
+	var all []string
+	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		if strings.Contains(stack, "/relay/lanes.") {
+			all = append(all, stack)
+		}
+	}
+	return strings.Join(all, "\n\n")
+}
+
 func TestFaultLayoutChangesUnderLoad(t *testing.T) {
 	t.Parallel()
 	dsn, broker := database(t), embeddedtest.Broker(t)
@@ -75,6 +90,11 @@ func TestFaultLayoutChangesUnderLoad(t *testing.T) {
 	}
 	refused := []eventlog.Record{large("p1", 1), large("p2", 1), large("p3", 1)}
 	underLoad(t, db, broker, func(l *relaytest.Load) {
+		defer func() {
+			for i, n := range nodes {
+				t.Log("health of node", i, n.Health())
+			}
+		}()
 		l.Passes(t, 20)
 		appendEach(t, db, refused...)
 		for i, lanes := range slices.Repeat([]int{3, 2, 8, 1}, rounds(1, 5)) {
