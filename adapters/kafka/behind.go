@@ -3,8 +3,6 @@ package kafka
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -33,7 +31,7 @@ func (a *Admin) Behind(ctx context.Context, cfg Config, next map[projection.Part
 			few[p] = span{next[p], end}
 		}
 	}
-	err = a.visit(ctx, cfg, few, func(projection.Partition, int64) { all++ })
+	err = a.visit(ctx, cfg, topics, few, func(projection.Partition, int64) { all++ })
 	return all, err
 }
 
@@ -48,21 +46,26 @@ func (a *Admin) RecordEnds(ctx context.Context, cfg Config, topics ...string) (m
 	for p, end := range ends {
 		tails[p] = span{max(end-fewBehind, 0), end}
 	}
-	err = a.visit(ctx, cfg, tails, func(p projection.Partition, offset int64) { ends[p] = offset + 1 })
+	err = a.visit(ctx, cfg, topics, tails, func(p projection.Partition, offset int64) { ends[p] = offset + 1 })
 	return ends, err
 }
 
 // span is a run of offsets of a partition, without the last.
 type span struct{ from, to int64 }
 
-// visit calls found with the committed records of spans, those of a partition in order.
-func (a *Admin) visit(ctx context.Context, cfg Config, spans map[projection.Partition]span, found func(projection.Partition, int64)) error {
+// visit calls found with the committed records of spans of the topics, those of a partition in order.
+func (a *Admin) visit(
+	ctx context.Context, cfg Config, topics []string, spans map[projection.Partition]span, found func(projection.Partition, int64),
+) error {
+	if len(spans) == 0 {
+		return nil
+	}
+	starts, err := kadm.NewClient(a.cl).ListStartOffsets(ctx, topics...)
+	if err != nil {
+		return fmt.Errorf("ask for the beginnings of topics: %w", unavailable(ctx, err))
+	}
 	left := make(map[place]projection.Partition)
 	from := make(map[string]map[int32]kgo.Offset)
-	starts, err := a.starts(ctx, spans)
-	if err != nil {
-		return err
-	}
 	for p, s := range spans {
 		if first, ok := starts.Lookup(p.Topic, p.Number); ok && first.Err == nil {
 			s.from = max(s.from, first.Offset) // what was before is deleted
@@ -107,19 +110,4 @@ func (a *Admin) visit(ctx context.Context, cfg Config, spans map[projection.Part
 		})
 	}
 	return nil
-}
-
-func (a *Admin) starts(ctx context.Context, spans map[projection.Partition]span) (kadm.ListedOffsets, error) {
-	topics := make(map[string]struct{})
-	for p := range spans {
-		topics[p.Topic] = struct{}{}
-	}
-	if len(topics) == 0 {
-		return nil, nil
-	}
-	starts, err := kadm.NewClient(a.cl).ListStartOffsets(ctx, slices.Collect(maps.Keys(topics))...)
-	if err != nil {
-		return nil, fmt.Errorf("ask for the beginnings of topics: %w", unavailable(ctx, err))
-	}
-	return starts, nil
 }

@@ -36,8 +36,8 @@ const newTopic = 5 * time.Second
 func (a *Admin) Examine(ctx context.Context, specs ...TopicSpec) (problems []string, err error) {
 	for _, spec := range specs {
 		f, err := a.facts(ctx, spec.Name)
-		for began := time.Now(); errors.Is(err, kerr.UnknownTopicOrPartition) && time.Since(began) < newTopic && ctx.Err() == nil; {
-			time.Sleep(20 * time.Millisecond)
+		began := time.Now()
+		for n := 1; errors.Is(err, kerr.UnknownTopicOrPartition) && time.Since(began) < newTopic && pause(ctx, n); n++ {
 			f, err = a.facts(ctx, spec.Name)
 		}
 		if err != nil {

@@ -38,9 +38,7 @@ func peculiar(t reflect.Type, seen map[reflect.Type]bool) bool {
 	}
 	seen[t] = true
 	switch t.Kind() {
-	case reflect.Pointer, reflect.Slice, reflect.Array:
-		return peculiar(t.Elem(), seen)
-	case reflect.Map:
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
 		return peculiar(t.Elem(), seen)
 	case reflect.Struct:
 		for f := range t.Fields() {
