@@ -64,21 +64,7 @@ func (a *Admin) visit(
 	if err != nil {
 		return fmt.Errorf("ask for the beginnings of topics: %w", unavailable(ctx, err))
 	}
-	left := make(map[place]projection.Partition)
-	from := make(map[string]map[int32]kgo.Offset)
-	for p, s := range spans {
-		if first, ok := starts.Lookup(p.Topic, p.Number); ok && first.Err == nil {
-			s.from = max(s.from, first.Offset) // what was before is deleted
-		}
-		if s.from >= s.to {
-			continue
-		}
-		if from[p.Topic] == nil {
-			from[p.Topic] = make(map[int32]kgo.Offset)
-		}
-		from[p.Topic][p.Number] = kgo.NewOffset().At(s.from)
-		left[place{p.Topic, p.Number}] = p
-	}
+	from, left := reading(spans, starts)
 	if len(left) == 0 {
 		return nil
 	}
@@ -110,4 +96,24 @@ func (a *Admin) visit(
 		})
 	}
 	return nil
+}
+
+// reading returns where to begin with what there still is of the spans, and their partitions.
+func reading(spans map[projection.Partition]span, starts kadm.ListedOffsets) (map[string]map[int32]kgo.Offset, map[place]projection.Partition) {
+	left := make(map[place]projection.Partition)
+	from := make(map[string]map[int32]kgo.Offset)
+	for p, s := range spans {
+		if first, ok := starts.Lookup(p.Topic, p.Number); ok && first.Err == nil {
+			s.from = max(s.from, first.Offset) // what was before is deleted
+		}
+		if s.from >= s.to {
+			continue
+		}
+		if from[p.Topic] == nil {
+			from[p.Topic] = make(map[int32]kgo.Offset)
+		}
+		from[p.Topic][p.Number] = kgo.NewOffset().At(s.from)
+		left[place{p.Topic, p.Number}] = p
+	}
+	return from, left
 }
